@@ -1,0 +1,3 @@
+module github.com/trivet-net/trivet
+
+go 1.26

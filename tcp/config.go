@@ -1,0 +1,145 @@
+package tcp
+
+import "time"
+
+// Config is what all connections of a host share. A Conn keeps the pointer and
+// never writes through it, but for Counters; it must not change while
+// connections use it. See DefaultConfig for the values in use.
+type Config struct {
+	// MinRTO and MaxRTO bound the retransmission time-out (RFC 6298, Sections
+	// 2.4 and 2.5). Zero: 200 ms and 120 s.
+	MinRTO, MaxRTO time.Duration
+
+	// SynRetries is how often a SYN is sent again before an active open gives
+	// up (tcp_syn_retries). Zero: 6, which with the doubling from 1 s takes
+	// 127 s.
+	SynRetries int
+	// Retries is how often data is sent again before the connection is given
+	// up, RFC 9293's R2 (tcp_retries2). Zero: 15.
+	Retries int
+	// OrphanRetries replaces Retries once no user owns the connection. Zero: 8.
+	OrphanRetries int
+
+	// DelayedAck is how long an acknowledgement may wait for company; it stays
+	// under 500 ms (RFC 9293, Section 3.8.6.3). Zero: 40 ms. Negative: every
+	// segment is acknowledged at once.
+	DelayedAck time.Duration
+
+	// FinWait2 is how long a connection that no user owns stays in FIN-WAIT-2
+	// (tcp_fin_timeout). Zero: 60 s. Negative: for ever.
+	FinWait2 time.Duration
+
+	// ChallengeAckInterval is the least time between two challenge ACKs, and
+	// between two answers to unacceptable segments, of one connection (RFC
+	// 5961, Section 7). Zero: 500 ms. Negative: no limit.
+	ChallengeAckInterval time.Duration
+
+	// NoTimestamps, NoWindowScale and NoSACK keep an option from being offered
+	// or accepted (RFC 7323, RFC 2018).
+	NoTimestamps, NoWindowScale, NoSACK bool
+
+	// RequireTimestamps drops segments without the timestamps option once it
+	// was negotiated, as RFC 7323, Section 3.2, asks. Off, they are taken and
+	// counted, as Linux does.
+	RequireTimestamps bool
+
+	// InitialWindow is the initial congestion window in segments (RFC 6928).
+	// Zero: 10.
+	InitialWindow int
+
+	// Trace, if not nil, is called for every event. It is called in the middle
+	// of processing: it must be quick and must not call the stack.
+	Trace func(*Event)
+
+	// Counters are counted up by all connections of one engine.
+	Counters *Counters
+}
+
+// DefaultConfig returns the configuration with every zero replaced by the
+// default, and counters of its own.
+func (c Config) withDefaults() Config {
+	def(&c.MinRTO, 200*time.Millisecond)
+	def(&c.MaxRTO, 120*time.Second)
+	def(&c.DelayedAck, 40*time.Millisecond)
+	def(&c.FinWait2, 60*time.Second)
+	def(&c.ChallengeAckInterval, 500*time.Millisecond)
+	def(&c.SynRetries, 6)
+	def(&c.Retries, 15)
+	def(&c.OrphanRetries, 8)
+	def(&c.InitialWindow, 10)
+	if c.Counters == nil {
+		c.Counters = new(Counters)
+	}
+	return c
+}
+
+func def[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// NewConfig returns a copy of c ready for use: zeros are replaced by their
+// defaults, and Counters is set.
+func NewConfig(c Config) *Config {
+	c = c.withDefaults()
+	return &c
+}
+
+// Options are the socket options of one connection. A listener's are copied to
+// the connections it accepts.
+type Options struct {
+	// SendBuffer and RecvBuffer bound the bytes queued to be sent or
+	// acknowledged, and received but not read. Zero: 1 MiB each. Values under
+	// 4608 and 2304 are raised to that, as Linux does (SO_SNDBUF, SO_RCVBUF).
+	SendBuffer, RecvBuffer int
+
+	// NoDelay turns Nagle's algorithm off (TCP_NODELAY).
+	NoDelay bool
+	// Cork holds back partial segments for up to 200 ms (TCP_CORK).
+	Cork bool
+
+	// KeepAlive turns keep-alive probes on (SO_KEEPALIVE): the first after
+	// KeepIdle without a segment from the peer, the next ones KeepInterval
+	// apart; KeepCount of them unanswered end the connection with ETIMEDOUT.
+	// Zero: 2 h, 75 s, 9 (RFC 9293, Section 3.8.4).
+	KeepAlive              bool
+	KeepIdle, KeepInterval time.Duration
+	KeepCount              int
+
+	// UserTimeout ends the connection with ETIMEDOUT when data stays
+	// unacknowledged, or unsent behind a closed window, for that long
+	// (TCP_USER_TIMEOUT). Zero: Config.Retries decides.
+	UserTimeout time.Duration
+
+	// MaxSeg lowers the segment size announced and used (TCP_MAXSEG), in
+	// bytes, 88 to 32767. Zero: from the MTU.
+	MaxSeg int
+
+	// TOS is the IPv4 TOS or IPv6 traffic class of sent packets, and TTL their
+	// TTL or hop limit (IP_TOS, IP_TTL). TTL zero: 64.
+	TOS, TTL uint8
+}
+
+// The limits of buffer sizes, in bytes: those that Linux enforces below, and
+// above what a scaled window can express (RFC 7323, Section 2.3).
+const (
+	minSendBuffer     = 4608
+	minRecvBuffer     = 2304
+	maxBuffer         = 1 << 30
+	defaultBufferSize = 1 << 20
+)
+
+// WithDefaults returns o with zeros replaced by their defaults and sizes
+// brought into range.
+func (o Options) WithDefaults() Options {
+	def(&o.SendBuffer, defaultBufferSize)
+	def(&o.RecvBuffer, defaultBufferSize)
+	o.SendBuffer = min(max(o.SendBuffer, minSendBuffer), maxBuffer)
+	o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
+	def(&o.KeepIdle, 2*time.Hour)
+	def(&o.KeepInterval, 75*time.Second)
+	def(&o.KeepCount, 9)
+	return o
+}

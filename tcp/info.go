@@ -1,0 +1,57 @@
+package tcp
+
+import (
+	"time"
+)
+
+// Info tells about one connection: what Linux's TCP_INFO tells, in its words,
+// and the variables of RFC 9293, Section 3.3.1. Byte counts start at the
+// opening of the connection; times are zero until known.
+type Info struct {
+	State State
+
+	// Negotiated options.
+	Timestamps, SACK, WindowScale bool
+	SndWScale, RcvWScale          uint8
+
+	// Timers and round-trip time.
+	RTO, RTT, RTTVar, MinRTT time.Duration
+	ATO                      time.Duration // delayed-ACK time-out
+	Retransmits              int           // time-outs in a row without an answer
+	Probes                   int           // zero-window or keep-alive probes without an answer
+	Backoff                  int           // doublings of the time-out in force
+
+	// Sizes, in bytes.
+	SndMSS, RcvMSS, AdvMSS, PMTU int
+
+	// Congestion control.
+	Congestion  string // name of the algorithm
+	CAState     string // open, recovery or loss
+	SndCwnd     int    // bytes
+	SndSsthresh int    // bytes
+	InFlight    int    // bytes sent and neither acknowledged nor thought lost
+
+	// Sequence variables, relative to ISS and IRS.
+	SndUna, SndNxt, RcvNxt uint32
+	ISS, IRS               uint32
+	SndWnd, RcvWnd         int // bytes, scaled
+
+	// Queues, in bytes.
+	Unacked, NotSent, SendBuffer int // SIOCOUTQ is Unacked + NotSent
+	Unread, RecvBuffer           int // SIOCINQ is Unread
+	OutOfOrder                   int
+
+	// Totals.
+	BytesSent, BytesAcked, BytesReceived, BytesRetrans uint64
+	SegsOut, SegsIn, DataSegsOut, DataSegsIn           uint64
+	TotalRetrans                                       uint64 // segments
+	RcvOutOfOrder                                      uint64 // segments
+	DupAcksIn                                          uint64
+
+	// How long ago.
+	LastDataSent, LastDataRecv, LastAckRecv time.Duration
+
+	// SoftError is the last soft error (an ICMP message) that did not end the
+	// connection, or nil.
+	SoftError error
+}
