@@ -55,3 +55,11 @@ type Info struct {
 	// connection, or nil.
 	SoftError error
 }
+
+// since returns how long ago t was, 0 if it never was.
+func since(now, t Time) time.Duration {
+	if t == 0 {
+		return 0
+	}
+	return now.Sub(t)
+}

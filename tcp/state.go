@@ -57,7 +57,7 @@ func (s State) Synchronized() bool { return s >= StateEstablished && s < numStat
 // its Section 3.10 that the figure leaves out (aborts, time-outs, and a FIN
 // that comes with the ACK of our own).
 var edges = [numStates]uint16{
-	StateClosed:      set(StateSynSent, StateSynReceived, StateEstablished, StateListen),
+	StateClosed:      set(StateSynSent, StateListen),
 	StateListen:      set(StateSynReceived, StateSynSent, StateClosed),
 	StateSynSent:     set(StateSynReceived, StateEstablished, StateClosed),
 	StateSynReceived: set(StateEstablished, StateFinWait1, StateCloseWait, StateClosed, StateListen),

@@ -1,0 +1,179 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// checkAck is the fifth check of RFC 9293, Section 3.10.7.4, with the range of
+// RFC 5961, Section 5.2. It reports whether the rest of the segment is to be
+// processed.
+func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
+	if !seg.Flags.Has(wire.ACK) {
+		c.rule(now, RuleNoAck)
+		return false
+	}
+	if c.state == StateSynReceived && !c.completeHandshake(now, seg) {
+		return false
+	}
+	switch {
+	case seg.Ack.Less(c.snd.una.Add(-c.snd.maxWnd)):
+		c.rule(now, RuleChallengeAckOld)
+		c.challenge(now)
+		return false
+	case c.snd.nxt.Less(seg.Ack):
+		c.rule(now, RuleAckUnsent)
+		c.challenge(now)
+		return false
+	}
+	c.noteTimestamp(now, seg)
+	c.count.lastRecv, c.count.lastAck = now, now
+	c.count.probes = 0
+	changed := c.updateWindow(now, seg)
+	switch {
+	case c.snd.una.Less(seg.Ack):
+		c.ackNew(now, seg)
+	case seg.Ack == c.snd.una:
+		c.ackAgain(now, seg, changed)
+	default:
+		c.rule(now, RuleAckOld)
+	}
+	return true
+}
+
+// updateWindow takes the send window from the newest segment: RFC 9293,
+// Section 3.10.7.4, and reports whether it changed.
+func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
+	newer := c.snd.wl1.Less(seg.Seq) || (c.snd.wl1 == seg.Seq && c.snd.wl2.LessEq(seg.Ack))
+	if !newer || seg.Ack.Less(c.snd.una) {
+		return false
+	}
+	old, oldEdge := c.snd.wnd, c.snd.una.Add(c.snd.wnd)
+	c.takeWindow(seg, c.snd.shift)
+	if seg.Ack.Add(c.snd.wnd).Less(oldEdge) {
+		c.rule(now, RuleWindowShrunk)
+	}
+	if c.snd.wnd == old {
+		return false
+	}
+	if c.snd.wnd > 0 && c.timerRunning(TimerPersist) {
+		// The window opened: send at once, begin anew with the time-out.
+		c.stopTimer(TimerPersist)
+		c.rtt.backoff = 0
+	}
+	if seg.Ack == c.snd.una {
+		c.rule(now, RuleWindowUpdate)
+	}
+	return true
+}
+
+// ackNew handles SND.UNA < SEG.ACK =< SND.NXT.
+func (c *Conn) ackNew(now Time, seg *wire.Segment) {
+	c.rule(now, RuleAckNew)
+	flight := c.outstanding()
+	acked := seg.Ack.Diff(c.snd.una)
+	if c.snd.una == c.iss {
+		// The SYN was acknowledged late: we closed in SYN-RECEIVED.
+		c.takeHandshakeRTT(now, seg)
+		acked--
+	}
+	data := max(0, min(seg.Ack.Diff(c.dataStart()), c.sndbuf.size))
+	c.snd.una = seg.Ack
+	if data > 0 {
+		c.sndbuf.discard(data)
+		c.count.bytesAcked += uint64(data)
+	}
+	c.sampleRTT(now, seg)
+	c.count.retransmits = 0
+	c.recoverOnAck(now, acked, flight)
+	c.restartTimers(now)
+	if c.finAcked() {
+		c.rule(now, RuleFinAcked)
+	}
+}
+
+// sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC
+// 7323, Section 4.1). When a retransmission spoilt the measurement, the
+// timestamp echoed says which copy was answered.
+func (c *Conn) sampleRTT(now Time, seg *wire.Segment) {
+	if c.rtt.acked(now, seg.Ack, c.cfg) || c.rtt.timing {
+		return
+	}
+	if !c.ts.on || !seg.Options.HasTS || seg.Options.TSEcr == 0 || seg.Ack.Less(c.rtt.next) {
+		return
+	}
+	if ms := int32(TSVal(now, c.ts.offset) - seg.Options.TSEcr); ms >= 0 {
+		c.rtt.sample(time.Duration(max(ms, 1))*time.Millisecond, c.cfg)
+		c.rtt.next = c.snd.nxt
+	}
+}
+
+// restartTimers is RFC 6298, Sections 5.2 and 5.3, after an ACK of new data.
+func (c *Conn) restartTimers(now Time) {
+	c.stopTimer(TimerUserTimeout)
+	if c.outstanding() == 0 {
+		c.stopTimer(TimerRetransmit)
+		c.rtt.backoff = 0
+		if c.unsent() > 0 || c.finPending() {
+			c.startUserTimeout(now)
+		}
+		return
+	}
+	c.startUserTimeout(now)
+	if !c.loss.impatient {
+		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+	}
+}
+
+// ackAgain handles SEG.ACK = SND.UNA: a window update, an answer to a probe,
+// or a duplicate ACK, a sign of loss. RFC 5681, Section 2: a duplicate has no
+// payload, no SYN or FIN, the same window, and finds data outstanding. With
+// SACK, it is one that has blocks (RFC 6675, Section 2).
+func (c *Conn) ackAgain(now Time, seg *wire.Segment, windowChanged bool) {
+	if c.snd.wnd == 0 {
+		// The peer is there, it only has no room: R2 does not count.
+		c.count.retransmits = 0
+	}
+	if c.outstanding() == 0 || seg.Len() > 0 || (windowChanged && seg.Options.NumSACK == 0) {
+		return
+	}
+	c.rule(now, RuleAckDuplicate)
+	c.count.dupAcksIn++
+	c.recoverOnDuplicate(now, sackedAbove(seg, c.snd.una, c.snd.nxt))
+}
+
+// sackedAbove returns how many bytes the SACK blocks of seg say arrived in
+// (una, nxt].
+func sackedAbove(seg *wire.Segment, una, nxt seqnum.Value) int {
+	n := 0
+	for _, b := range seg.Options.SACK[:seg.Options.NumSACK] {
+		if una.Less(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(nxt) {
+			n += b.Right.Diff(b.Left)
+		}
+	}
+	return n
+}
+
+// outstanding is FlightSize: the bytes sent and not acknowledged.
+func (c *Conn) outstanding() int { return c.snd.nxt.Diff(c.snd.una) }
+
+// finishClose moves on once our FIN is acknowledged and the FIN of the peer,
+// if the same segment has it, was taken: RFC 9293, Section 3.10.7.4.
+func (c *Conn) finishClose(now Time) {
+	if !c.finAcked() {
+		return
+	}
+	switch c.state {
+	case StateFinWait1:
+		c.setState(now, StateFinWait2, RuleFinAcked)
+		if c.orphan {
+			c.startFinWait2(now)
+		}
+	case StateClosing:
+		c.enterTimeWait(now, RuleFinAcked)
+	case StateLastAck:
+		c.die(now, nil, RuleFinAcked)
+	}
+}

@@ -1,0 +1,71 @@
+package tcp
+
+import "github.com/trivet-net/trivet/internal/block"
+
+// chunkQueue is a queue of chunks, each with a reference of its own. An empty
+// queue holds no block.
+type chunkQueue struct {
+	chunks []block.Chunk
+	head   int // chunks before head are gone
+}
+
+func (q *chunkQueue) empty() bool { return q.head == len(q.chunks) }
+
+// tail returns the last chunk of a queue that is not empty.
+func (q *chunkQueue) tail() *block.Chunk { return &q.chunks[len(q.chunks)-1] }
+
+// push adds c, which brings its reference. It returns by how many places the
+// chunks moved forward in the slice.
+func (q *chunkQueue) push(c block.Chunk) (moved int) {
+	if len(q.chunks) == cap(q.chunks) {
+		switch {
+		case q.chunks == nil:
+			q.chunks = make([]block.Chunk, 0, 2)
+		case q.head > 0 && q.head >= len(q.chunks)/2:
+			n := copy(q.chunks, q.chunks[q.head:])
+			clear(q.chunks[n:])
+			moved = q.head
+			q.chunks, q.head = q.chunks[:n], 0
+		}
+	}
+	q.chunks = append(q.chunks, c)
+	return moved
+}
+
+// pop releases the first chunk.
+func (q *chunkQueue) pop() {
+	q.chunks[q.head].Release()
+	q.chunks[q.head] = block.Chunk{}
+	q.head++
+}
+
+// clear releases all chunks. An idle connection keeps room for a few, not the
+// memory of a long queue.
+func (q *chunkQueue) clear() {
+	for _, c := range q.chunks[q.head:] {
+		c.Release()
+	}
+	if cap(q.chunks) > 4 {
+		q.chunks = nil
+	}
+	clear(q.chunks)
+	q.chunks, q.head = q.chunks[:0], 0
+}
+
+// room returns the free bytes of a chunk at the end of a block that only its
+// owner adds to.
+func room(c *block.Chunk) int { return cap(c.Data) - len(c.Data) }
+
+// keep returns a chunk with the same bytes as d that may be kept: a reference
+// when d fills a good part of its block, else a copy into a block of at least
+// size bytes, so that a small segment never pins a large block. It reports
+// whether the block is the caller's alone.
+func keep(d block.Chunk, size int) (c block.Chunk, owned bool) {
+	if d.Block != nil && 4*len(d.Data) >= d.Block.Cap() {
+		d.Block.Ref()
+		return d, false
+	}
+	b := block.Get(max(len(d.Data), size))
+	n := copy(b.Bytes(), d.Data)
+	return block.Chunk{Block: b, Data: b.Bytes()[:n]}, true
+}

@@ -1,0 +1,65 @@
+package tcp
+
+import "github.com/trivet-net/trivet/seqnum"
+
+// The least path MTU we believe in, in bytes: Linux's min_pmtu, and IPv6's own
+// (R5927-5).
+const (
+	minMTU4 = 552
+	minMTU6 = 1280
+)
+
+// ICMPError tells of an ICMP error that quotes a segment of this connection
+// sent with sequence number seq. err is the errno it maps to. RFC 5927: the
+// quoted number has to be one that is outstanding, and in a synchronized state
+// even a hard error only tells why, if the connection fails (Sections 4.1 and
+// 5.2). While opening, errors end the attempt, soft ones too, as on Linux
+// (DIS-4), but in SYN-RECEIVED only hard ones.
+func (c *Conn) ICMPError(now Time, seq seqnum.Value, err error, hard bool) {
+	if c.dead() || !c.quoted(seq) {
+		c.rule(now, RuleICMPIgnored)
+		return
+	}
+	rule := RuleICMPSoft
+	if hard {
+		rule = RuleICMPHard
+	}
+	if c.state == StateSynSent || (c.state == StateSynReceived && hard) {
+		c.die(now, err, rule)
+		return
+	}
+	c.rule(now, rule)
+	c.softErr = err
+}
+
+// quoted reports whether seq is outstanding.
+func (c *Conn) quoted(seq seqnum.Value) bool {
+	return c.snd.una.LessEq(seq) && seq.Less(c.snd.nxt)
+}
+
+// ICMPTooBig tells of an ICMP "fragmentation needed" or "packet too big" with
+// the given MTU that quotes a segment sent with sequence number seq. It
+// reports whether the message was believed. What was too big is sent again at
+// once in smaller segments; this is no congestion (RFC 1191, Section 6.5).
+func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
+	is4 := c.id.LocalAddr.Is4()
+	if is4 {
+		mtu = max(mtu, minMTU4)
+	}
+	if c.dead() || !c.quoted(seq) || mtu >= c.path.MTU || (!is4 && mtu < minMTU6) {
+		c.rule(now, RuleICMPIgnored)
+		return false
+	}
+	c.rule(now, RulePathMTU)
+	c.path.MTU = mtu
+	if !c.state.Synchronized() {
+		c.setMSS()
+		return true
+	}
+	c.setMSS()
+	c.cc.resize(c.snd.mss)
+	c.loss.mark(c.snd.una, c.snd.nxt)
+	c.loss.force = true
+	c.rtt.cancel()
+	return true
+}

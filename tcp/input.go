@@ -1,0 +1,218 @@
+package tcp
+
+import (
+	"syscall"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// Input processes a segment that arrived for this connection: RFC 9293,
+// Section 3.10.7, SEGMENT ARRIVES. It changes state and leaves wants; it sends
+// nothing, so that a batch of segments is processed completely before it is
+// acknowledged (MUST-59).
+func (c *Conn) Input(now Time, seg *wire.Segment) {
+	if c.cfg.Trace != nil {
+		c.cfg.Trace(&Event{Time: now, Kind: EventReceive, Tuple: c.id, Segment: seg})
+	}
+	count := uint64(max(seg.Count, 1))
+	c.count.segsIn += count
+	c.cfg.Counters.SegmentsIn += count
+	if seg.PayloadLen > 0 {
+		c.count.dataSegsIn += count
+		c.count.lastDataRecv = now
+		c.cfg.Counters.BytesIn += uint64(seg.PayloadLen)
+	}
+	switch c.state {
+	case StateClosed:
+	case StateSynSent:
+		c.inputSynSent(now, seg)
+	default:
+		c.inputSegment(now, seg)
+	}
+}
+
+// inputSegment runs the checks of RFC 9293, Section 3.10.7.4, in its order,
+// with PAWS before the first (RFC 7323, Section 5.3).
+func (c *Conn) inputSegment(now Time, seg *wire.Segment) {
+	if !c.checkTimestamps(now, seg) ||
+		!c.checkSyn(now, seg) ||
+		!c.checkSequence(now, seg) ||
+		!c.checkReset(now, seg) ||
+		!c.checkAck(now, seg) {
+		return
+	}
+	c.checkUrgent(now, seg)
+	c.takeText(now, seg)
+	c.finishClose(now)
+}
+
+// checkTimestamps drops old duplicates. RFC 7323, Section 5.3, R1: a segment
+// whose timestamp is before TS.Recent is answered with an ACK and dropped, but
+// never a RST (5.2); after 24 days TS.Recent means nothing (5.5).
+func (c *Conn) checkTimestamps(now Time, seg *wire.Segment) bool {
+	if !c.ts.on || seg.Flags.Has(wire.RST) {
+		return true
+	}
+	if !seg.Options.HasTS {
+		// RFC 7323, Section 3.2, would drop it. Linux takes it, for the sake of
+		// middleboxes (DIS-10).
+		c.rule(now, RuleTimestampMissing)
+		return !c.cfg.RequireTimestamps
+	}
+	if int32(seg.Options.TSVal-c.ts.recent) >= 0 || c.tsStale(now) {
+		return true
+	}
+	c.rule(now, RulePAWS)
+	c.noteDuplicate(seg)
+	c.answerUnacceptable(now, seg)
+	return false
+}
+
+// checkSyn handles SYN. RFC 5961, Section 4.2: in a synchronized state a SYN,
+// whatever its sequence number, is answered with a challenge ACK; a peer that
+// did restart answers that with a RST we believe.
+func (c *Conn) checkSyn(now Time, seg *wire.Segment) bool {
+	if !seg.Flags.Has(wire.SYN) || seg.Flags.Has(wire.RST) {
+		return true
+	}
+	if c.state != StateSynReceived || seg.Seq != c.irs || seg.Flags.Has(wire.FIN) {
+		c.rule(now, RuleChallengeSyn)
+		c.challenge(now)
+		return false
+	}
+	if !seg.Flags.Has(wire.ACK) || !c.ackOfSyn(seg.Ack) {
+		// The peer did not get our SYN,ACK (DIS-16).
+		c.rule(now, RuleSynReceivedSynAgain)
+		c.wants.syn = true
+		return false
+	}
+	// Simultaneous open, RFC 9293, Section 3.5, Figure 7: the peer's SYN,ACK
+	// repeats its SYN. What follows the SYN is processed as usual.
+	c.completeHandshake(now, seg)
+	return false
+}
+
+// checkSequence is the first check of RFC 9293, Section 3.10.7.4. An
+// unacceptable segment is answered with an ACK unless it is a RST.
+func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
+	wnd, n := c.window(), seg.Len()
+	switch {
+	case seg.Seq == c.rcv.nxt:
+		// With a zero window, too, valid ACKs and RSTs are taken; the text is
+		// cut off later.
+		return true
+	case n == 0 && seg.Seq.In(c.rcv.nxt, wnd):
+		return true
+	case n > 0 && wnd > 0 && (seg.Seq.In(c.rcv.nxt, wnd) || seg.End().Add(^seqnum.Size(0)).In(c.rcv.nxt, wnd)):
+		return true
+	case seg.Flags.Has(wire.RST):
+		if c.resetInDisguise(seg.Seq) {
+			return true
+		}
+		c.rule(now, RuleResetOutside)
+		return false
+	}
+	if c.keepAliveProbe(seg) {
+		// RFC 9293, Section 3.8.4 and Appendix A.2: its ACK may be news.
+		c.rule(now, RuleKeepAliveProbeReceived)
+		if c.checkAck(now, seg) {
+			c.finishClose(now)
+		}
+	} else {
+		c.rule(now, RuleUnacceptable)
+		c.noteDuplicate(seg)
+	}
+	if c.state != StateClosed {
+		c.answerUnacceptable(now, seg)
+	}
+	return false
+}
+
+// keepAliveProbe reports whether seg looks like a keep-alive or zero-window
+// probe: at most one byte, just before what we expect.
+func (c *Conn) keepAliveProbe(seg *wire.Segment) bool {
+	return seg.Seq.Add(1) == c.rcv.nxt && seg.Len() <= 1 && seg.Flags&(wire.FIN|wire.ACK) == wire.ACK
+}
+
+// checkReset handles RST. RFC 5961, Section 3.2: only the exact next sequence
+// number resets; others in the window draw a challenge ACK.
+func (c *Conn) checkReset(now Time, seg *wire.Segment) bool {
+	if !seg.Flags.Has(wire.RST) {
+		return true
+	}
+	if seg.Seq != c.rcv.nxt && !c.resetInDisguise(seg.Seq) {
+		c.rule(now, RuleChallengeReset)
+		c.challenge(now)
+		return false
+	}
+	rule := RuleResetExact
+	var err error = syscall.ECONNRESET
+	switch c.state {
+	case StateSynReceived:
+		rule = RuleSynReceivedReset
+		if !c.passive {
+			err = syscall.ECONNREFUSED
+		}
+	case StateCloseWait:
+		err = syscall.EPIPE // as Linux (DIS-13): reading had its EOF
+	case StateClosing, StateLastAck:
+		err = nil // the close was reported as done
+	}
+	c.die(now, err, rule)
+	return false
+}
+
+// resetInDisguise reports whether a RST with this sequence number counts as
+// exact although it is not RCV.NXT: at the right edge of the last SACKed
+// range, or just before the FIN we acknowledged. Linux takes both, for peers
+// and middleboxes that know no better (R5961-9).
+func (c *Conn) resetInDisguise(seq seqnum.Value) bool {
+	if c.finRcvd {
+		return seq.Add(1) == c.rcv.nxt
+	}
+	if c.ooo == nil || len(c.ooo.ranges) == 0 {
+		return false
+	}
+	return seq == c.ooo.ranges[len(c.ooo.ranges)-1].end
+}
+
+// checkUrgent keeps RCV.UP (RFC 9293, Section 3.10.7.4, sixth). Urgent data
+// stays in the stream, as with SO_OOBINLINE (R6093-4).
+func (c *Conn) checkUrgent(now Time, seg *wire.Segment) {
+	if !seg.Flags.Has(wire.URG) || c.finRcvd {
+		return
+	}
+	if up := seg.Seq.Add(seqnum.Size(seg.Urgent)); c.rcv.up.Less(up) {
+		c.rcv.up = up
+		c.rule(now, RuleUrgent)
+	}
+}
+
+// challenge wants a challenge ACK, at most one in Config.ChallengeAckInterval
+// for this connection: a global limit could be observed from outside
+// (CVE-2016-5696).
+func (c *Conn) challenge(now Time) {
+	if c.count.lastChallenge == 0 || now.Sub(c.count.lastChallenge) >= c.cfg.ChallengeAckInterval {
+		c.count.lastChallenge = now
+		c.wants.challenge = true
+	}
+}
+
+// answerUnacceptable wants the ACK that an unacceptable segment draws. Those
+// that carry data are answered each: they cannot be part of a loop of ACKs.
+func (c *Conn) answerUnacceptable(now Time, seg *wire.Segment) {
+	if seg.PayloadLen > 0 && !seg.Flags.Has(wire.SYN) {
+		c.wants.ack = true
+		return
+	}
+	c.challenge(now)
+}
+
+// refuse wants a RST whose sequence number is what seg acknowledges.
+func (c *Conn) refuse(now Time, seg *wire.Segment, rule Rule) {
+	c.rule(now, rule)
+	if !seg.Flags.Has(wire.RST) {
+		c.wants.refuse, c.wants.refuseSeq = true, seg.Ack
+	}
+}

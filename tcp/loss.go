@@ -1,0 +1,139 @@
+package tcp
+
+import "github.com/trivet-net/trivet/seqnum"
+
+// dupThresh is how many duplicate ACKs mean a loss (RFC 5681, Section 3.2).
+const dupThresh = 3
+
+// lossPhase says what the connection does about losses.
+type lossPhase uint8
+
+const (
+	lossOpen     lossPhase = iota // no loss known
+	lossFast                      // repairing after duplicate ACKs
+	lossTimedOut                  // repairing after a time-out
+)
+
+var lossNames = [...]string{"open", "recovery", "loss"}
+
+// recovery repairs losses as NewReno does (RFC 6582). [from, to) was sent, is
+// thought lost and is to be sent again; Output moves from.
+type recovery struct {
+	phase     lossPhase
+	impatient bool         // a partial ACK came: the timer keeps running
+	force     bool         // send one segment whatever the window says
+	limited   bool         // the congestion window is what limits sending
+	recover   seqnum.Value // an ACK of it ends the recovery
+	from, to  seqnum.Value
+	dupAcks   int
+	inflate   int // bytes that left the network, by duplicate ACKs
+}
+
+// lost returns how many bytes wait to be sent again.
+func (l *recovery) lost() int { return max(0, l.to.Diff(l.from)) }
+
+// mark makes [from, to) what is to be sent again.
+func (l *recovery) mark(from, to seqnum.Value) { l.from, l.to = from, to }
+
+// timeout takes everything outstanding for lost. RFC 6582, Section 3.2: the
+// highest number sent is kept in recover.
+func (l *recovery) timeout(una, nxt seqnum.Value) {
+	*l = recovery{phase: lossTimedOut, recover: nxt, from: una, to: nxt}
+}
+
+// inFlight is what we think is in the network.
+func (c *Conn) inFlight() int { return c.outstanding() - c.loss.lost() }
+
+// congestionRoom is how many bytes the congestion window lets out now.
+func (c *Conn) congestionRoom() int {
+	room := c.cc.window() + c.loss.inflate - c.inFlight()
+	if c.loss.phase == lossOpen && c.loss.dupAcks > 0 {
+		// RFC 3042: the first two duplicate ACKs let one segment out each.
+		room += min(c.loss.dupAcks, dupThresh-1) * c.snd.mss
+	}
+	return room
+}
+
+// recoverOnAck handles an ACK of acked new bytes that found flight bytes
+// outstanding.
+func (c *Conn) recoverOnAck(now Time, acked, flight int) {
+	l := &c.loss
+	l.dupAcks = 0
+	if l.from.Less(c.snd.una) {
+		l.from = c.snd.una
+	}
+	if l.to.Less(l.from) {
+		l.to = l.from
+	}
+	switch l.phase {
+	case lossOpen:
+		// RFC 7661, Section 4.3: no growth on credit that was not used.
+		if l.limited || (c.cc.window() < c.cc.threshold() && 2*flight > c.cc.window()) {
+			c.cc.acked(acked)
+		}
+	case lossFast:
+		if c.snd.una.Less(l.recover) {
+			c.partialAck(now, acked)
+			return
+		}
+		c.rule(now, RuleRecovered)
+		c.cc.recovered(c.outstanding())
+		*l = recovery{recover: l.recover, from: l.from, to: l.to}
+	case lossTimedOut:
+		c.cc.acked(acked)
+		if !c.snd.una.Less(l.recover) {
+			c.rule(now, RuleRecovered)
+			l.phase = lossOpen
+		}
+	}
+}
+
+// partialAck is RFC 6582, Section 3.2, step 3: the next hole goes again at
+// once, the window deflates by what was acknowledged.
+func (c *Conn) partialAck(now Time, acked int) {
+	c.rule(now, RulePartialAck)
+	l := &c.loss
+	l.inflate = max(0, l.inflate-acked)
+	if acked >= c.snd.mss {
+		l.inflate += c.snd.mss
+	}
+	// Section 4, impatient: only the first partial ACK restarts the timer.
+	if !l.impatient {
+		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+		l.impatient = true
+	}
+	c.resend(now)
+}
+
+// resend marks the first segment to be sent again, whatever the window says.
+func (c *Conn) resend(Time) {
+	end := seqnum.Min(c.snd.una.Add(seqnum.Size(c.snd.mss)), c.snd.nxt)
+	c.loss.mark(c.snd.una, end)
+	c.loss.force = true
+	c.rtt.cancel()
+}
+
+// recoverOnDuplicate handles a duplicate ACK whose SACK blocks tell of sacked
+// bytes above the hole. RFC 5681, Section 3.2; RFC 6675, Section 4: three
+// segments' worth of SACKed data say as much as three duplicates.
+func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
+	l := &c.loss
+	l.dupAcks++
+	switch l.phase {
+	case lossFast:
+		l.inflate += c.snd.mss
+	case lossOpen:
+		if l.dupAcks < dupThresh && sacked < dupThresh*c.snd.mss {
+			c.rule(now, RuleLimitedTransmit)
+			return
+		}
+		// RFC 6582, Section 3.2, step 1: once per window.
+		if c.snd.una.Less(l.recover) {
+			return
+		}
+		c.rule(now, RuleFastRetransmit)
+		c.cc.lost(c.outstanding())
+		*l = recovery{phase: lossFast, recover: c.snd.nxt, inflate: dupThresh * c.snd.mss}
+		c.resend(now)
+	}
+}

@@ -1,0 +1,240 @@
+package tcp
+
+import (
+	"math"
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// Open is what an opening connection is told.
+type Open struct {
+	Tuple    wire.FourTuple
+	ISS      seqnum.Value
+	TSOffset uint32 // added to the clock in TSval (RFC 7323, Section 7.1)
+	Path     Path
+	Options  Options
+}
+
+// Handshake is what a listener remembers of a half-open connection and hands
+// to Accept when the third segment arrives.
+type Handshake struct {
+	Open
+	IRS         seqnum.Value
+	Peer        wire.Options // of the SYN
+	Window      uint16       // of the SYN
+	RcvWScale   uint8        // shift announced in the SYN,ACK
+	RcvWindow   uint16       // window announced in the SYN,ACK
+	SentAt      Time         // of the first SYN,ACK; 0 when unknown (a cookie)
+	Retransmits int          // of the SYN,ACK
+}
+
+const (
+	// quickAcks is how many segments are acknowledged at once when a
+	// connection is new: the peer is in slow start and needs the ACKs.
+	quickAcks = 16
+	// minSndMSS is the least segment size a peer can talk us into, options
+	// included (tcp_min_snd_mss, CVE-2019-11479).
+	minSndMSS = 48
+	// maxShift is the largest window shift (RFC 7323, Section 2.3).
+	maxShift = 14
+	// timestampsSize is what the option takes of each segment.
+	timestampsSize = 12
+)
+
+// Dial makes c an active open: SYN-SENT, with a SYN to be sent.
+func (c *Conn) Dial(now Time, cfg *Config, o *Open) {
+	c.begin(cfg, o)
+	c.snd.una, c.snd.nxt = o.ISS, o.ISS
+	c.snd.small = o.ISS
+	c.wants.syn = true
+	c.cfg.Counters.ActiveOpens++
+	c.call(now, "connect", 0, nil)
+	c.setState(now, StateSynSent, RuleActiveOpen)
+	c.startUserTimeout(now)
+}
+
+// Accept makes c a passive open in SYN-RECEIVED whose SYN,ACK was sent by the
+// listener. The segment that completes the handshake goes to Input next.
+func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
+	c.begin(cfg, &h.Open)
+	c.passive = true
+	c.snd.una, c.snd.nxt = h.ISS, h.ISS.Add(1)
+	c.snd.small = h.ISS
+	c.learnPeer(now, h.IRS, &h.Peer)
+	if c.rcv.scaled {
+		c.rcv.shift = h.RcvWScale
+	}
+	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(h.RcvWindow))
+	c.snd.wnd = seqnum.Size(h.Window)
+	c.snd.maxWnd = c.snd.wnd
+	c.snd.wl1, c.snd.wl2 = h.IRS, h.ISS
+	c.rcv.lastAck = c.rcv.nxt
+	c.count.retransmits = h.Retransmits
+	if h.SentAt != 0 && h.Retransmits == 0 {
+		c.rtt.start(h.SentAt, c.snd.nxt)
+	}
+	c.cfg.Counters.PassiveOpens++
+	c.state = StateSynReceived // the listener told the trace already
+}
+
+// begin sets what does not depend on who opens.
+func (c *Conn) begin(cfg *Config, o *Open) {
+	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: o.Options.WithDefaults()}
+	c.iss = o.ISS
+	c.ts.offset = o.TSOffset
+	c.rtt.rto = initialRTO
+	c.rcv.quick = quickAcks
+	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
+	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
+	c.loss.recover = o.ISS
+	c.setMSS()
+	c.reno = newReno(c.snd.mss, cfg.InitialWindow)
+	c.cc = &c.reno
+}
+
+// learnPeer takes what the peer's SYN says. RFC 7323, Sections 1.3 and 2.2,
+// RFC 2018, Section 2: an option is in force when both SYNs carry it.
+func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
+	c.irs = irs
+	c.rcv.nxt = irs.Add(1)
+	c.rcv.up = c.rcv.nxt
+	if o.MSS != 0 {
+		c.snd.peerMSS = int(o.MSS)
+	}
+	c.ts.on = o.HasTS && !c.cfg.NoTimestamps
+	if c.ts.on {
+		c.ts.recent, c.ts.recentAt = o.TSVal, now
+	}
+	c.rcv.sack = o.SACKPermitted && !c.cfg.NoSACK
+	c.rcv.scaled = o.HasWScale && !c.cfg.NoWindowScale
+	if c.rcv.scaled {
+		// RFC 7323, Section 2.3: a shift over 14 counts as 14.
+		c.snd.shift = min(o.WScale, maxShift)
+	}
+	c.setMSS()
+	c.reno = newReno(c.snd.mss, c.cfg.InitialWindow)
+}
+
+// setMSS computes Eff.snd.MSS. RFC 9293, Section 3.7.1: the smaller of what
+// the peer takes and what the path carries, less the options of each segment.
+func (c *Conn) setMSS() {
+	mss := min(c.snd.peerMSS, segmentRoom(c.id.LocalAddr.Is4(), c.path.MTU))
+	if c.opt.MaxSeg != 0 {
+		mss = min(mss, c.opt.MaxSeg)
+	}
+	mss = max(mss, minSndMSS)
+	if c.ts.on {
+		mss -= timestampsSize
+	}
+	c.snd.mss = mss
+	c.rcv.mss = min(mss, defaultMSS(c.id.LocalAddr.Is4()))
+}
+
+// segmentRoom is the largest TCP payload of a packet without options.
+func segmentRoom(is4 bool, mtu int) int {
+	if is4 {
+		return mtu - 40
+	}
+	return mtu - 60
+}
+
+// defaultMSS is what a peer takes that sent no MSS option (RFC 9293, Section
+// 3.7.1).
+func defaultMSS(is4 bool) int {
+	if is4 {
+		return 536
+	}
+	return 1220
+}
+
+// announcedMSS is the value of our MSS option: what we can receive, whatever
+// the path carries (RFC 9293, Section 3.7.1; RFC 6691).
+func announcedMSS(o *Options, is4 bool, mtu int) int {
+	mss := min(segmentRoom(is4, mtu), math.MaxUint16)
+	if o.MaxSeg != 0 {
+		mss = min(mss, o.MaxSeg)
+	}
+	return mss
+}
+
+// shiftFor is the window shift that lets a window express the buffer size.
+func shiftFor(buffer int) uint8 {
+	var shift uint8
+	for shift < maxShift && buffer>>shift > math.MaxUint16 {
+		shift++
+	}
+	return shift
+}
+
+// SynAckOptions returns the options of the SYN,ACK for h, the receive window
+// shift and the window to announce, which the caller keeps in h.RcvWScale and
+// h.RcvWindow. RFC 7323, Section 2.2: a SYN,ACK has only what the SYN had.
+func SynAckOptions(now Time, cfg *Config, h *Handshake) (o wire.Options, shift uint8, window uint16) {
+	opt := h.Open.Options.WithDefaults()
+	o.MSS = uint16(announcedMSS(&opt, h.Tuple.LocalAddr.Is4(), h.Path.MTU))
+	if h.Peer.HasTS && !cfg.NoTimestamps {
+		o.HasTS, o.TSVal, o.TSEcr = true, TSVal(now, h.TSOffset), h.Peer.TSVal
+	}
+	o.SACKPermitted = h.Peer.SACKPermitted && !cfg.NoSACK
+	if h.Peer.HasWScale && !cfg.NoWindowScale {
+		shift = shiftFor(opt.RecvBuffer)
+		o.HasWScale, o.WScale = true, shift
+	}
+	return o, shift, synWindow(&opt)
+}
+
+// synWindow is the window of a SYN, which is never scaled (RFC 7323, Section 2.2).
+func synWindow(o *Options) uint16 { return uint16(min(o.RecvBuffer, math.MaxUint16)) }
+
+// synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
+func (c *Conn) synOptions(now Time) wire.Options {
+	o := wire.Options{MSS: uint16(c.rcv.advMSS)}
+	answer := c.state == StateSynReceived
+	if !c.cfg.NoTimestamps && (!answer || c.ts.on) {
+		o.HasTS, o.TSVal = true, TSVal(now, c.ts.offset)
+		if answer {
+			o.TSEcr = c.ts.recent
+		}
+	}
+	o.SACKPermitted = !c.cfg.NoSACK && (!answer || c.rcv.sack)
+	if !c.cfg.NoWindowScale && (!answer || c.rcv.scaled) {
+		o.HasWScale, o.WScale = true, shiftFor(c.opt.RecvBuffer)
+	}
+	return o
+}
+
+// established completes the handshake: our SYN is acknowledged.
+func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
+	c.snd.una = seqnum.Max(c.snd.una, c.iss.Add(1))
+	c.takeHandshakeRTT(now, seg)
+	if c.count.retransmits > 0 {
+		// RFC 6928, Section 2: a lost SYN or SYN,ACK means an initial window
+		// of one segment.
+		c.reno = newReno(c.snd.mss, 1)
+	}
+	c.count.retransmits = 0
+	c.stopTimer(TimerRetransmit)
+	c.stopTimer(TimerUserTimeout)
+	c.setState(now, StateEstablished, rule)
+	c.count.lastRecv = now
+	c.startKeepAlive(now)
+}
+
+// takeHandshakeRTT takes the first round-trip sample. RFC 6298, Section 5.7:
+// if a SYN was sent twice, no sample can be trusted, and the time-out begins
+// with 3 s; the timestamps option tells more.
+func (c *Conn) takeHandshakeRTT(now Time, seg *wire.Segment) {
+	if c.rtt.acked(now, c.iss.Add(1), c.cfg) {
+		return
+	}
+	c.rtt.backoff = 0
+	switch {
+	case c.ts.on && seg.Options.HasTS && seg.Options.TSEcr != 0:
+		ms := TSVal(now, c.ts.offset) - seg.Options.TSEcr
+		c.rtt.sample(time.Duration(max(int32(ms), 1))*time.Millisecond, c.cfg)
+	case c.count.retransmits > 0:
+		c.rtt.rto = 3 * time.Second
+	}
+}

@@ -1,0 +1,333 @@
+package tcp
+
+import (
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// HasOutput reports whether Output might have something to send. False
+// positives are possible, false negatives are not.
+func (c *Conn) HasOutput() bool {
+	if c.wants.any() {
+		return true
+	}
+	return c.state.Synchronized() && c.state != StateTimeWait &&
+		(c.unsent() > 0 || c.finPending() || c.loss.lost() > 0)
+}
+
+// Output appends every segment that may be sent now: it is the one place where
+// wants, Nagle's algorithm, the windows and the timers meet. The payload refers
+// to the send buffer and is good until the next call of another method.
+func (c *Conn) Output(now Time, out *Batch) {
+	if c.wants.refuse {
+		c.sendRefusal(now, out)
+	}
+	if c.wants.reset {
+		c.sendReset(now, out)
+		return
+	}
+	if c.state == StateClosed {
+		return
+	}
+	if c.wants.syn {
+		c.sendSyn(now, out)
+	}
+	if !c.state.Synchronized() || c.snd.una == c.iss {
+		c.sendAcks(now, out)
+		return
+	}
+	if c.state != StateTimeWait {
+		c.sendLost(now, out)
+		c.sendNew(now, out)
+		c.sendProbe(now, out)
+		c.watchWindow(now)
+	}
+	c.sendAcks(now, out)
+}
+
+// sendLost sends again what is thought lost, within both windows.
+func (c *Conn) sendLost(now Time, out *Batch) {
+	l := &c.loss
+	for l.lost() > 0 {
+		room := c.congestionRoom()
+		if l.force || (room < c.snd.mss && c.inFlight() == 0) {
+			room = max(room, c.dataMSS())
+		}
+		// What is beyond the peer's window is not sent again (MAY-7); a FIN
+		// takes no room.
+		room = min(room, c.snd.una.Add(c.snd.wnd).Diff(l.from))
+		n := min(l.to.Diff(l.from), c.dataEnd().Diff(l.from))
+		fin := c.snd.finSent && l.to == c.snd.nxt
+		size := c.segmentSize(min(n, max(room, 0)), n)
+		if size == 0 && (n > 0 || !fin) {
+			return
+		}
+		fin = fin && size == n
+		seg := c.segment(now, out, l.from, size, fin)
+		seg.Retransmit = true
+		c.emit(now, seg)
+		l.from = l.from.Add(seg.Len())
+		l.force = false
+	}
+}
+
+// sendNew sends data that was never sent, and the FIN.
+func (c *Conn) sendNew(now Time, out *Batch) {
+	c.restartAfterIdle(now)
+	for c.unsent() > 0 || c.finPending() {
+		size, fin := c.nextSize()
+		if size == 0 && !fin {
+			break
+		}
+		seg := c.segment(now, out, c.snd.nxt, size, fin)
+		c.snd.nxt = seg.End()
+		c.snd.finSent = c.snd.finSent || fin
+		if size > 0 && size%c.dataMSS() != 0 {
+			c.snd.small = c.snd.nxt
+		}
+		c.rtt.start(now, c.snd.nxt)
+		c.emit(now, seg)
+	}
+	c.wants.override = false
+}
+
+// nextSize returns how many new bytes the next segment carries, and whether
+// the FIN goes with them; 0 and false when nothing may be sent.
+//
+// RFC 9293, Section 3.8.6.2.1: a segment is sent when it is full; or when it
+// is all there is and Nagle's algorithm lets it go; or when it is a good part
+// of the largest window ever seen.
+func (c *Conn) nextSize() (size int, fin bool) {
+	avail := c.unsent()
+	usable := c.snd.una.Add(c.snd.wnd).Diff(c.snd.nxt)
+	room := c.congestionRoom()
+	c.loss.limited = false
+	if room < c.snd.mss && c.inFlight() == 0 {
+		room = c.snd.mss
+	}
+	if avail == 0 {
+		// Only the FIN is left; it has to be in the window unless it is alone.
+		return 0, c.finPending() && usable > 0
+	}
+	n := min(avail, usable)
+	if room < min(n, c.snd.mss) {
+		c.loss.limited = true
+		return 0, false
+	}
+	c.loss.limited = room <= n
+	size = c.segmentSize(min(n, room), avail)
+	if tail := size % c.dataMSS(); tail > 0 && !c.maySendSmall(tail, avail-size+tail) {
+		size -= tail
+	}
+	fin = size > 0 && c.finPending() && size == avail && usable > avail
+	return size, fin
+}
+
+// maySendSmall decides about a segment under the full size, with avail bytes
+// still to be sent.
+func (c *Conn) maySendSmall(size, avail int) bool {
+	idle := c.outstanding() == 0
+	switch {
+	case c.wants.override:
+		return true
+	case size < avail:
+		// The window cuts it short: RFC 9293, Section 3.8.6.2.1, (3).
+		return idle && 2*seqnum.Size(size) >= c.snd.maxWnd
+	case c.finWant:
+		return true
+	case c.opt.Cork:
+		return false
+	case c.opt.NoDelay || idle:
+		return true
+	}
+	// RFC 9293, Section 3.7.4, in Minshall's variant: hold it only while a
+	// small segment is unacknowledged.
+	return !c.snd.una.Less(c.snd.small)
+}
+
+// segmentSize rounds n down to what one segment carries: whole segments only
+// when there is more to come (avail > n), up to the super-segment limit.
+func (c *Conn) segmentSize(n, avail int) int {
+	mss := c.dataMSS()
+	most := mss
+	if super := min(c.path.MaxSuper, c.burst()); super > mss {
+		most = super - super%mss
+	}
+	n = min(n, most)
+	if n > mss && n < avail {
+		n -= n % mss
+	}
+	return n
+}
+
+// burst bounds a super-segment to a quarter of the congestion window, so that
+// several are in flight and their ACKs keep the clock.
+func (c *Conn) burst() int { return max(c.cc.window()/4, 2*c.snd.mss) }
+
+// restartAfterIdle is RFC 5681, Section 4.1: after a time-out's worth of
+// silence the window says nothing about the path any more.
+func (c *Conn) restartAfterIdle(now Time) {
+	if c.outstanding() == 0 && c.count.lastSent != 0 && c.unsent() > 0 &&
+		now.Sub(c.count.lastSent) > c.rtt.timeout(c.cfg) {
+		c.rule(now, RuleIdleRestart)
+		c.cc.idle()
+		c.count.lastSent = now
+	}
+}
+
+// watchWindow arms the persist timer when something waits to be sent that no
+// ACK will set free: the window is closed, or too small, or the user corks.
+func (c *Conn) watchWindow(now Time) {
+	waiting := c.unsent() > 0 || c.finPending() || c.loss.lost() > 0
+	if !waiting || c.inFlight() > 0 {
+		c.stopTimer(TimerPersist)
+		return
+	}
+	c.stopTimer(TimerRetransmit)
+	switch {
+	case c.snd.wnd == 0:
+		c.startPersist(now, backedOff(max(c.rtt.rto, c.cfg.MinRTO), c.rtt.backoff, maxPersist))
+		if !c.timerRunning(TimerUserTimeout) {
+			c.startUserTimeout(now)
+		}
+	case c.opt.Cork && c.unsent() < c.dataMSS():
+		c.startPersist(now, corkTime)
+	default:
+		c.startPersist(now, overrideTime)
+	}
+}
+
+// sendProbe sends a zero-window or keep-alive probe: an empty segment just
+// before what the peer expects, which it must answer (RFC 9293, Sections
+// 3.8.4 and 3.8.6.1, in the form that Linux uses).
+func (c *Conn) sendProbe(now Time, out *Batch) {
+	if !c.wants.probe {
+		return
+	}
+	c.wants.probe = false
+	seg := c.segment(now, out, c.snd.una.Add(^seqnum.Size(0)), 0, false)
+	c.emit(now, seg)
+}
+
+// sendAcks sends the ACKs that nothing else carried: duplicate ACKs, one for
+// each segment out of order, else a single one.
+func (c *Conn) sendAcks(now Time, out *Batch) {
+	n := int(c.wants.dupAcks)
+	if n == 0 && (c.wants.ack || c.wants.challenge) {
+		n = 1
+	}
+	for range n {
+		c.emit(now, c.segment(now, out, c.snd.nxt, 0, false))
+	}
+}
+
+// segment begins a segment with n bytes of the send buffer from seq on.
+func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) *wire.Segment {
+	seg := out.Next()
+	mss := c.dataMSS()
+	seg.Seq, seg.Ack, seg.Flags = seq, c.rcv.nxt, wire.ACK
+	seg.Window = c.announce()
+	seg.Count = 1
+	seg.TOS, seg.TTL = c.opt.TOS, c.opt.TTL
+	c.fillOptions(now, &seg.Options)
+	if n > 0 {
+		c.sndbuf.slice(seg, seq.Diff(c.dataStart()), n)
+		if n > mss {
+			seg.SegSize, seg.Count = mss, (n+mss-1)/mss
+		}
+		if seq.Add(seqnum.Size(n)) == c.dataEnd() {
+			// RFC 9293, Section 3.9.1.2 (MUST-61): the last of what is queued.
+			seg.Flags |= wire.PSH
+		}
+	}
+	if fin {
+		seg.Flags |= wire.FIN
+	}
+	return seg
+}
+
+// emit counts a segment that is formed, clears the wants it fulfils, and runs
+// the retransmission timer if it needs an answer (RFC 6298, Section 5.1).
+func (c *Conn) emit(now Time, seg *wire.Segment) {
+	if seg.Flags.Has(wire.ACK) && !seg.Flags.Has(wire.RST) {
+		c.wants.ack, c.wants.challenge, c.wants.dupAcks = false, false, 0
+		c.stopTimer(TimerDelayedAck)
+		c.rcv.lastAck = c.rcv.nxt
+	}
+	if seg.Len() > 0 {
+		c.count.lastSent = now
+		if !c.timerRunning(TimerRetransmit) {
+			c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+		}
+		if !c.timerRunning(TimerUserTimeout) {
+			c.startUserTimeout(now)
+		}
+	}
+	c.countSent(seg)
+	if c.cfg.Trace != nil {
+		c.cfg.Trace(&Event{Time: now, Kind: EventSend, Tuple: c.id, Segment: seg})
+	}
+}
+
+func (c *Conn) countSent(seg *wire.Segment) {
+	n := uint64(seg.Count)
+	c.count.segsOut += n
+	c.cfg.Counters.SegmentsOut += n
+	c.cfg.Counters.BytesOut += uint64(seg.PayloadLen)
+	if seg.PayloadLen > 0 {
+		c.count.dataSegsOut += n
+		c.count.bytesSent += uint64(seg.PayloadLen)
+	}
+	if seg.Retransmit {
+		c.count.retrans += n
+		c.count.bytesRetrans += uint64(seg.PayloadLen)
+		c.cfg.Counters.Retransmitted += n
+	}
+}
+
+// sendSyn sends SYN or, in SYN-RECEIVED, SYN,ACK; the first time or again. The
+// window is not scaled (RFC 7323, Section 2.2).
+func (c *Conn) sendSyn(now Time, out *Batch) {
+	c.wants.syn = false
+	seg := out.Next()
+	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, synWindow(&c.opt)
+	seg.Count, seg.TOS, seg.TTL = 1, c.opt.TOS, c.opt.TTL
+	seg.Options = c.synOptions(now)
+	if c.state != StateSynSent {
+		seg.Flags |= wire.ACK
+		seg.Ack = c.rcv.nxt
+	}
+	seg.Retransmit = c.snd.nxt != c.iss
+	if !seg.Retransmit {
+		c.snd.nxt = c.iss.Add(1)
+		c.rtt.start(now, c.snd.nxt)
+	}
+	c.emit(now, seg)
+}
+
+// sendReset sends the RST that ends the connection. It carries an ACK, as
+// every deployed stack has it.
+func (c *Conn) sendReset(now Time, out *Batch) {
+	c.wants = wants{}
+	seg := out.Next()
+	seg.Seq, seg.Ack, seg.Flags = c.snd.nxt, c.rcv.nxt, wire.RST|wire.ACK
+	seg.Window = uint16(min(c.window()>>c.rcv.shift, 0xffff))
+	seg.Count, seg.TOS, seg.TTL = 1, c.opt.TOS, c.opt.TTL
+	if c.ts.on {
+		seg.Options.HasTS = true
+		seg.Options.TSVal, seg.Options.TSEcr = TSVal(now, c.ts.offset), c.ts.recent
+	}
+	c.cfg.Counters.ResetsOut++
+	c.emit(now, seg)
+}
+
+// sendRefusal sends the RST that answers an unacceptable ACK before the
+// connection is synchronized: its sequence number is the ACK's.
+func (c *Conn) sendRefusal(now Time, out *Batch) {
+	seg := out.Next()
+	seg.Seq, seg.Flags, seg.Count = c.wants.refuseSeq, wire.RST, 1
+	seg.TOS, seg.TTL = c.opt.TOS, c.opt.TTL
+	c.wants.refuse, c.wants.refuseSeq = false, 0
+	c.cfg.Counters.ResetsOut++
+	c.emit(now, seg)
+}

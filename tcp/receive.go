@@ -1,0 +1,84 @@
+package tcp
+
+import (
+	"io"
+	"syscall"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
+
+// Read moves received bytes to p. RFC 9293, Section 3.10.3, RECEIVE, as
+// sockets have it: it returns syscall.EAGAIN when it would have to wait, io.EOF
+// after the peer's FIN or CloseRead, and a pending error once; data that
+// arrived before any of these comes first.
+func (c *Conn) Read(now Time, p []byte) (int, error) {
+	n, err := c.read(p)
+	c.call(now, "read", n, err)
+	return n, err
+}
+
+func (c *Conn) read(p []byte) (int, error) {
+	switch {
+	case len(p) == 0:
+		return 0, nil
+	case c.rcvbuf.size > 0:
+		n := c.rcvbuf.read(p)
+		c.windowFreed()
+		return n, nil
+	case c.finRcvd || c.readEnd:
+		return 0, io.EOF
+	}
+	if err := c.TakeError(); err != nil {
+		return 0, err
+	}
+	if c.dead() {
+		return 0, io.EOF
+	}
+	return 0, syscall.EAGAIN
+}
+
+// window is RCV.WND: what the peer may still send, as announced.
+func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
+
+// freeEdge is how far the right edge could be moved with the buffer as it is.
+func (c *Conn) freeEdge() seqnum.Value {
+	free := max(0, c.opt.RecvBuffer-c.rcvbuf.size)
+	if !c.rcv.scaled {
+		free = min(free, 0xffff)
+	}
+	return c.rcv.nxt.Add(seqnum.Size(min(free, 0xffff<<c.rcv.shift)))
+}
+
+// announce moves the right edge and returns the window field of a segment.
+//
+// RFC 9293, Section 3.8.6.2.2: the edge moves only by a good part of a segment
+// or of the buffer (silly window avoidance), and never left. RFC 7323, Section
+// 2.4: the shift rounds up, so that rounding does not move the edge left; past
+// a reserve, which only a peer that sends tiny segments to a user that does not
+// read gets to, it rounds down.
+func (c *Conn) announce() uint16 {
+	free := c.freeEdge()
+	if gain := free.Diff(c.rcv.adv); gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) {
+		c.rcv.adv = free
+	}
+	unit := seqnum.Size(1) << c.rcv.shift
+	units := (c.window() + unit - 1) >> c.rcv.shift
+	edge := c.rcv.nxt.Add(units << c.rcv.shift)
+	if reserve := seqnum.Size(c.opt.RecvBuffer/8) + unit; free.Add(reserve).Less(edge) {
+		units, edge = c.window()>>c.rcv.shift, c.rcv.adv
+	}
+	c.rcv.adv = seqnum.Max(c.rcv.adv, edge)
+	return uint16(min(units, 0xffff))
+}
+
+// windowFreed asks for a window update after the user read, when the window
+// can at least double and the gain is worth a segment (SHLD-14, SC-29).
+func (c *Conn) windowFreed() {
+	if !c.state.Synchronized() || c.finRcvd || c.dead() {
+		return
+	}
+	gain := c.freeEdge().Diff(c.rcv.adv)
+	if gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) && gain >= int(c.window()) {
+		c.wants.ack = true
+	}
+}

@@ -1,0 +1,83 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
+
+// clockGranularity is G of RFC 6298: what the time-out is at least above the
+// smoothed round-trip time.
+const clockGranularity = time.Millisecond
+
+// estimator computes the retransmission time-out (RFC 6298). It times one
+// segment per round trip, which serves as well as a sample per segment (RFC
+// 7323, Appendix G), to the nanosecond; segments sent twice are not timed
+// (Karn), but the timestamps option tells which copy was answered.
+type estimator struct {
+	srtt, rttvar time.Duration
+	min          time.Duration
+	rto          time.Duration // without backoff
+	backoff      uint8
+
+	timing  bool
+	seq     seqnum.Value // an ACK beyond it ends the measurement
+	startAt Time
+	next    seqnum.Value // no timestamp sample until an ACK beyond it
+}
+
+// initialRTO is the time-out before there is a sample (RFC 6298, Section 2.1).
+const initialRTO = time.Second
+
+// start begins to time the segment whose last byte is before end.
+func (e *estimator) start(now Time, end seqnum.Value) {
+	if !e.timing {
+		e.timing, e.seq, e.startAt = true, end, now
+	}
+}
+
+// cancel ends a measurement that a retransmission made ambiguous.
+func (e *estimator) cancel() { e.timing = false }
+
+// acked takes the sample, if the ACK completes the measurement.
+func (e *estimator) acked(now Time, ack seqnum.Value, cfg *Config) bool {
+	if !e.timing || ack.Less(e.seq) {
+		return false
+	}
+	e.timing = false
+	e.sample(now.Sub(e.startAt), cfg)
+	return true
+}
+
+// sample takes a round-trip time (RFC 6298, Sections 2.2 and 2.3).
+func (e *estimator) sample(r time.Duration, cfg *Config) {
+	r = max(r, 1)
+	if e.min == 0 || r < e.min {
+		e.min = r
+	}
+	if e.srtt == 0 {
+		e.srtt, e.rttvar = r, r/2
+	} else {
+		// RTTVAR first: it uses the old SRTT.
+		e.rttvar += (max(e.srtt-r, r-e.srtt) - e.rttvar) / 4
+		e.srtt += (r - e.srtt) / 8
+	}
+	e.rto = clamp(e.srtt+max(clockGranularity, 4*e.rttvar), cfg.MinRTO, cfg.MaxRTO)
+	// Section 5.7: the backed-off time-out holds until there is a new sample.
+	e.backoff = 0
+}
+
+// timeout returns the time-out in force, backoff included.
+func (e *estimator) timeout(cfg *Config) time.Duration {
+	return backedOff(e.rto, e.backoff, cfg.MaxRTO)
+}
+
+// backedOff returns d doubled n times, at most limit.
+func backedOff(d time.Duration, n uint8, limit time.Duration) time.Duration {
+	for ; n > 0 && d < limit; n-- {
+		d *= 2
+	}
+	return min(d, limit)
+}
+
+func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }

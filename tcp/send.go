@@ -1,0 +1,63 @@
+package tcp
+
+import (
+	"syscall"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
+
+// Write queues as much of p as fits; n < len(p) comes with syscall.EAGAIN.
+// RFC 9293, Section 3.10.2, SEND, as sockets have it: before the handshake is
+// over it returns EAGAIN, after CloseWrite or the end of the connection EPIPE,
+// and a pending error once.
+func (c *Conn) Write(now Time, p []byte) (int, error) {
+	n, err := c.write(p)
+	c.call(now, "write", n, err)
+	if n > 0 && c.timers[TimerUserTimeout] == 0 {
+		c.startUserTimeout(now)
+	}
+	return n, err
+}
+
+func (c *Conn) write(p []byte) (int, error) {
+	if err := c.TakeError(); err != nil {
+		return 0, err
+	}
+	switch {
+	case c.finWant || c.dead():
+		return 0, syscall.EPIPE
+	case len(p) == 0:
+		return 0, nil
+	case c.state == StateSynSent || c.state == StateSynReceived:
+		return 0, syscall.EAGAIN
+	}
+	n := c.sndbuf.write(p, c.opt.SendBuffer)
+	if n < len(p) {
+		return n, syscall.EAGAIN
+	}
+	return n, nil
+}
+
+// dataStart is the sequence number of the first byte of the send buffer.
+func (c *Conn) dataStart() seqnum.Value { return seqnum.Max(c.snd.una, c.iss.Add(1)) }
+
+// dataEnd is the sequence number after the last byte of the send buffer: that
+// of our FIN, once there is one.
+func (c *Conn) dataEnd() seqnum.Value { return c.dataStart().Add(seqnum.Size(c.sndbuf.size)) }
+
+// unsent returns how many bytes were never sent.
+func (c *Conn) unsent() int {
+	if c.snd.finSent {
+		return 0
+	}
+	return c.dataEnd().Diff(seqnum.Max(c.snd.nxt, c.dataStart()))
+}
+
+// finPending reports whether our FIN waits to be sent for the first time.
+func (c *Conn) finPending() bool { return c.finWant && !c.snd.finSent }
+
+// finAcked reports whether the peer acknowledged our FIN.
+func (c *Conn) finAcked() bool { return c.snd.finSent && c.snd.una == c.snd.nxt }
+
+// sendRoom returns the free bytes of the send buffer.
+func (c *Conn) sendRoom() int { return c.opt.SendBuffer - c.sndbuf.size }

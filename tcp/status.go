@@ -1,0 +1,141 @@
+package tcp
+
+import (
+	"github.com/trivet-net/trivet/seqnum"
+)
+
+// Ready is a set of things that a user can do now, or that have happened.
+type Ready uint8
+
+const (
+	// Readable: Read would not return EAGAIN.
+	Readable Ready = 1 << iota
+	// Writable: there is room for a good part of the send buffer, or Write has
+	// an error to tell.
+	Writable
+	// Connected: the opening handshake is over, well or badly.
+	Connected
+	// Drained: everything written, and the FIN if there is one, is
+	// acknowledged, or the connection is gone.
+	Drained
+	// Done: the connection is in CLOSED or TIME-WAIT; it will send no more
+	// of its own accord.
+	Done
+)
+
+// Ready returns what the user can do now.
+func (c *Conn) Ready() Ready {
+	var r Ready
+	over := c.dead() || c.err != nil
+	if over || c.rcvbuf.size > 0 || c.finRcvd || c.readEnd {
+		r |= Readable
+	}
+	open := c.state.Synchronized()
+	if over || c.finWant || (open && 4*c.sendRoom() >= c.opt.SendBuffer) {
+		r |= Writable
+	}
+	if over || open {
+		r |= Connected
+	}
+	if c.dead() || (open && c.sndbuf.size == 0 && !(c.finWant && !c.finAcked())) {
+		r |= Drained
+	}
+	if c.dead() {
+		r |= Done
+	}
+	return r
+}
+
+// TakeError returns the pending error and clears it, as SO_ERROR does; nil
+// when there is none. A failed Dial leaves its error here.
+func (c *Conn) TakeError() error {
+	err := c.err
+	c.err = nil
+	return err
+}
+
+// Options returns the socket options in force.
+func (c *Conn) Options() Options { return c.opt }
+
+// SetOptions changes the socket options. A smaller receive buffer closes the
+// window as data arrives; its right edge never moves left. A segment size takes
+// effect on what is sent from now on.
+func (c *Conn) SetOptions(now Time, o Options) {
+	old := c.opt
+	c.opt = o.WithDefaults()
+	if c.dead() {
+		return
+	}
+	if o.MaxSeg != old.MaxSeg {
+		c.setMSS()
+		c.cc.resize(c.snd.mss)
+	}
+	if !o.KeepAlive {
+		c.stopTimer(TimerKeepAlive)
+	} else if !old.KeepAlive || o.KeepIdle != old.KeepIdle || o.KeepInterval != old.KeepInterval {
+		c.startKeepAlive(now)
+	}
+	if o.UserTimeout != old.UserTimeout {
+		c.stopTimer(TimerUserTimeout)
+		if c.outstanding() > 0 || c.unsent() > 0 {
+			c.startUserTimeout(now)
+		}
+	}
+}
+
+// Info tells about the connection: RFC 9293, Section 3.10.6, STATUS.
+func (c *Conn) Info(now Time) Info {
+	i := Info{
+		State:      c.state,
+		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled,
+		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
+		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
+		ATO:         max(c.cfg.DelayedAck, 0),
+		Retransmits: c.count.retransmits, Probes: c.count.probes, Backoff: int(c.rtt.backoff),
+		SndMSS: c.snd.mss, RcvMSS: c.rcv.mss, AdvMSS: c.rcv.advMSS, PMTU: c.path.MTU,
+		Congestion: c.cc.name(), CAState: lossNames[c.loss.phase],
+		SndCwnd: c.cc.window(), SndSsthresh: c.cc.threshold(), InFlight: c.inFlight(),
+		SndUna: uint32(c.snd.una.Sub(c.iss)), SndNxt: uint32(c.snd.nxt.Sub(c.iss)),
+		ISS: uint32(c.iss), IRS: uint32(c.irs),
+		SndWnd:  int(c.snd.wnd),
+		NotSent: max(0, c.unsent()), SendBuffer: c.opt.SendBuffer,
+		Unread: c.rcvbuf.size, RecvBuffer: c.opt.RecvBuffer,
+		BytesSent: c.count.bytesSent, BytesAcked: c.count.bytesAcked,
+		BytesReceived: c.count.bytesReceived, BytesRetrans: c.count.bytesRetrans,
+		SegsOut: c.count.segsOut, SegsIn: c.count.segsIn,
+		DataSegsOut: c.count.dataSegsOut, DataSegsIn: c.count.dataSegsIn,
+		TotalRetrans: c.count.retrans, RcvOutOfOrder: c.count.outOfOrder, DupAcksIn: c.count.dupAcksIn,
+		LastDataSent: since(now, c.count.lastSent), LastDataRecv: since(now, c.count.lastDataRecv),
+		LastAckRecv: since(now, c.count.lastAck),
+		SoftError:   c.softErr,
+	}
+	i.Unacked = c.sndbuf.size - i.NotSent
+	if c.state >= StateSynReceived {
+		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), int(c.window())
+	}
+	if c.ooo != nil {
+		i.OutOfOrder = c.ooo.size
+	}
+	return i
+}
+
+// TimeWait is what is left of a connection in TIME-WAIT: what an engine needs
+// to answer segments for it, and to let the next incarnation in.
+type TimeWait struct {
+	SndNxt, RcvNxt seqnum.Value
+	RcvWnd         uint16 // as on the wire
+	Timestamps     bool
+	TSOffset       uint32
+	TSRecent       uint32
+	TOS, TTL       uint8
+}
+
+// TimeWait returns the record of a connection in TIME-WAIT.
+func (c *Conn) TimeWait() TimeWait {
+	return TimeWait{
+		SndNxt: c.snd.nxt, RcvNxt: c.rcv.nxt,
+		RcvWnd:     uint16(min(c.window()>>c.rcv.shift, 0xffff)),
+		Timestamps: c.ts.on, TSOffset: c.ts.offset, TSRecent: c.ts.recent,
+		TOS: c.opt.TOS, TTL: c.opt.TTL,
+	}
+}

@@ -1,0 +1,77 @@
+package tcp
+
+import (
+	"syscall"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// inputSynSent is RFC 9293, Section 3.10.7.3.
+func (c *Conn) inputSynSent(now Time, seg *wire.Segment) {
+	hasAck := seg.Flags.Has(wire.ACK)
+	switch {
+	case hasAck && !c.ackOfSyn(seg.Ack):
+		// An old duplicate, or the peer of a connection that we forgot: RST,
+		// unless it is one.
+		c.refuse(now, seg, RuleSynSentBadAck)
+	case seg.Flags.Has(wire.RST) && hasAck:
+		c.die(now, syscall.ECONNREFUSED, RuleSynSentReset)
+	case seg.Flags.Has(wire.RST):
+		c.rule(now, RuleSynSentResetIgnored)
+	case seg.Flags.Has(wire.SYN | wire.FIN):
+		c.rule(now, RuleSynSentSynFin) // as Linux (DIS-3)
+	case !seg.Flags.Has(wire.SYN):
+		c.rule(now, RuleSynSentIgnored)
+	default:
+		c.takeSyn(now, seg)
+	}
+}
+
+// ackOfSyn reports whether ack acknowledges our SYN: it is in (ISS, SND.NXT].
+func (c *Conn) ackOfSyn(ack seqnum.Value) bool {
+	return c.iss.Less(ack) && ack.LessEq(c.snd.nxt)
+}
+
+// takeSyn takes the peer's SYN in SYN-SENT: with our own acknowledged the
+// connection is established, else both opened at once.
+func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
+	c.learnPeer(now, seg.Seq, &seg.Options)
+	if c.rcv.scaled {
+		c.rcv.shift = shiftFor(c.opt.RecvBuffer)
+	}
+	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(synWindow(&c.opt)))
+	c.rcv.lastAck = c.rcv.nxt
+	c.takeWindow(seg, 0)
+	if !seg.Flags.Has(wire.ACK) {
+		c.wants.syn = true
+		c.setState(now, StateSynReceived, RuleSimultaneousOpen)
+		return
+	}
+	c.established(now, seg, RuleSynSentSynAck)
+	c.wants.ack = true
+	c.takeText(now, seg)
+}
+
+// completeHandshake handles an ACK in SYN-RECEIVED: RFC 9293, Section
+// 3.10.7.4, fifth check. It reports whether the connection is established.
+func (c *Conn) completeHandshake(now Time, seg *wire.Segment) bool {
+	if !c.ackOfSyn(seg.Ack) {
+		c.refuse(now, seg, RuleHandshakeBadAck)
+		return false
+	}
+	shift := c.snd.shift
+	if seg.Flags.Has(wire.SYN) {
+		shift = 0 // the window of a SYN is never scaled
+	}
+	c.takeWindow(seg, shift)
+	c.established(now, seg, RuleHandshakeAck)
+	return true
+}
+
+// takeWindow sets the send window from seg.
+func (c *Conn) takeWindow(seg *wire.Segment, shift uint8) {
+	c.snd.wnd = seqnum.Size(seg.Window) << shift
+	c.snd.maxWnd = max(c.snd.maxWnd, c.snd.wnd)
+	c.snd.wl1, c.snd.wl2 = seg.Seq, seg.Ack
+}

@@ -1,0 +1,205 @@
+package tcp
+
+import (
+	"syscall"
+
+	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// takeText is the seventh and eighth check of RFC 9293, Section 3.10.7.4: the
+// segment's text, as far as it is new and in the window, and its FIN.
+func (c *Conn) takeText(now Time, seg *wire.Segment) {
+	fin := seg.Flags.Has(wire.FIN)
+	if seg.PayloadLen == 0 && !fin {
+		return
+	}
+	if c.finRcvd {
+		// CLOSE-WAIT and after: the stream ended; only an ACK, never a RST.
+		c.rule(now, RuleDataAfterFin)
+		c.wants.ack = true
+		return
+	}
+	start := seg.Seq
+	if seg.Flags.Has(wire.SYN) {
+		start = start.Add(1)
+	}
+	end := start.Add(seqnum.Size(seg.PayloadLen))
+	if c.dataAfterClose(now, end) {
+		return
+	}
+	if fin && !c.rcv.finSeen && end.LessEq(c.rcv.adv) {
+		// A FIN takes no room: it is taken at the very edge of the window, too.
+		c.rcv.finSeen, c.rcv.fin = true, end
+		if c.rcv.nxt.Less(start) {
+			c.rule(now, RuleFinEarly)
+		}
+	}
+	if seg.PayloadLen > 0 {
+		c.takeBytes(now, seg, start, end)
+	} else {
+		c.wants.ack = true
+	}
+	if c.rcv.finSeen && c.rcv.nxt == c.rcv.fin {
+		c.takeFin(now)
+	}
+}
+
+// dataAfterClose resets the connection when new data arrives for a user who
+// closed: RFC 9293, Section 3.6.1. After shutdown(SHUT_RDWR), too, as Linux
+// does (SOCK-33, SOCK-41).
+func (c *Conn) dataAfterClose(now Time, end seqnum.Value) bool {
+	if !c.readEnd || !c.finWant || !c.rcv.nxt.Less(end) {
+		return false
+	}
+	c.wants.reset = true
+	c.die(now, syscall.ECONNRESET, RuleDataAfterClose)
+	return true
+}
+
+// takeBytes takes the payload [start, end) of seg: cut to the window, in order
+// to the user's buffer, after a gap to the reassembly.
+func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
+	from, to := seqnum.Max(start, c.rcv.nxt), seqnum.Min(end, c.rcv.adv)
+	if c.rcv.finSeen {
+		to = seqnum.Min(to, c.rcv.fin)
+	}
+	if from != start {
+		c.noteDuplicate(seg)
+	}
+	if !from.Less(to) {
+		if c.window() == 0 {
+			c.rule(now, RuleZeroWindowData)
+		} else {
+			c.rule(now, RuleDuplicateData)
+		}
+		c.wants.ack = true
+		return
+	}
+	if from != start || to != end {
+		c.rule(now, RuleTrimmed)
+		c.wants.ack = true
+	}
+	if from == c.rcv.nxt {
+		c.inOrder(now, seg, from.Diff(start), to.Diff(from))
+		return
+	}
+	c.outOfOrder(now, seg, start, from, to)
+}
+
+// inOrder appends n bytes of the payload, after the first skip ones, to the
+// user's buffer, and what was waiting for them.
+func (c *Conn) inOrder(now Time, seg *wire.Segment, skip, n int) {
+	c.rule(now, RuleInOrder)
+	c.count.bytesReceived += uint64(n)
+	c.rcv.nxt = c.rcv.nxt.Add(seqnum.Size(n))
+	for _, d := range seg.Payload {
+		if skip >= len(d.Data) {
+			skip -= len(d.Data)
+			continue
+		}
+		data := d.Data[skip:]
+		data, skip = data[:min(n, len(data))], 0
+		c.rcvbuf.append(block.Chunk{Block: d.Block, Data: data})
+		if n -= len(data); n == 0 {
+			break
+		}
+	}
+	if c.ooo != nil && len(c.ooo.ranges) > 0 {
+		c.fillGap(now)
+		return
+	}
+	c.ackText(now, seg)
+}
+
+// fillGap moves what is in order now from the reassembly. RFC 5681, Section
+// 4.2: a segment that fills a gap is acknowledged at once.
+func (c *Conn) fillGap(now Time) {
+	c.rule(now, RuleGapFilled)
+	next := c.ooo.take(c.rcv.nxt, &c.rcvbuf)
+	c.count.bytesReceived += uint64(next.Sub(c.rcv.nxt))
+	c.rcv.nxt = next
+	c.wants.ack = true
+}
+
+// outOfOrder keeps [from, to) for later (SHLD-31) and wants a duplicate ACK at
+// once, for each segment on the wire (RFC 5681, Section 4.2).
+func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
+	c.rule(now, RuleOutOfOrder)
+	c.count.outOfOrder += uint64(max(seg.Count, 1))
+	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+max(seg.Count, 1), dupThresh))
+	chunks := skip(seg.Payload, from.Diff(start))
+	if !c.reassembly().insert(from, chunks, to.Diff(from)) {
+		c.cfg.Counters.OutOfOrderFull++
+	}
+}
+
+func (c *Conn) reassembly() *reassembly {
+	if c.ooo == nil {
+		c.ooo = new(reassembly)
+	}
+	return c.ooo
+}
+
+// noteDuplicate remembers what of seg arrived before, to be reported once (RFC
+// 2883, Section 4.1).
+func (c *Conn) noteDuplicate(seg *wire.Segment) {
+	if !c.rcv.sack || seg.PayloadLen == 0 || !seg.Seq.Less(c.rcv.nxt) {
+		return
+	}
+	r := c.reassembly()
+	r.dup.Left = seg.Seq
+	r.dup.Right = seqnum.Min(seg.Seq.Add(seqnum.Size(seg.PayloadLen)), c.rcv.nxt)
+	r.hasDup = true
+}
+
+// ackText decides when in-order text is acknowledged. RFC 9293, Section
+// 3.8.6.3: at least every second full segment, and never later than the
+// delayed-ACK time; a merged unit counts as its segments.
+func (c *Conn) ackText(now Time, seg *wire.Segment) {
+	size := seg.PayloadLen
+	if seg.SegSize > 0 {
+		size = seg.SegSize
+	}
+	c.rcv.mss = max(c.rcv.mss, min(size, c.rcv.advMSS))
+	switch {
+	case c.rcv.quick > 0:
+		c.rcv.quick--
+		c.wants.ack = true
+	case c.cfg.DelayedAck < 0, c.rcv.nxt.Diff(c.rcv.lastAck) > c.rcv.mss:
+		c.wants.ack = true
+	case !c.timerRunning(TimerDelayedAck):
+		c.setTimer(TimerDelayedAck, now.Add(c.cfg.DelayedAck))
+	}
+}
+
+// takeFin takes the peer's FIN, all text before it being in the buffer.
+func (c *Conn) takeFin(now Time) {
+	c.finRcvd = true
+	c.rcv.nxt = c.rcv.nxt.Add(1)
+	c.rcv.adv = seqnum.Max(c.rcv.adv, c.rcv.nxt)
+	c.wants.ack = true
+	if c.ooo != nil {
+		c.ooo.clear()
+	}
+	switch c.state {
+	case StateEstablished:
+		c.setState(now, StateCloseWait, RuleFin)
+	case StateFinWait1:
+		if c.finAcked() {
+			c.enterTimeWait(now, RuleFin)
+		} else {
+			c.setState(now, StateClosing, RuleFin)
+		}
+	case StateFinWait2:
+		c.enterTimeWait(now, RuleFin)
+	}
+}
+
+// enterTimeWait ends the connection's work but for the last ACK. Its engine
+// keeps the TIME-WAIT record.
+func (c *Conn) enterTimeWait(now Time, rule Rule) {
+	c.setState(now, StateTimeWait, rule)
+	c.timers = [numTimers]Time{}
+}

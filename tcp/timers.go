@@ -1,0 +1,201 @@
+package tcp
+
+import (
+	"syscall"
+	"time"
+)
+
+const (
+	// maxPersist caps the interval of zero-window probes; RFC 9293, Section
+	// 3.8.6.1, wants it to grow exponentially.
+	maxPersist = 60 * time.Second
+	// corkTime is how long TCP_CORK holds a partial segment (tcp(7)), and
+	// overrideTime how long silly window avoidance does (RFC 9293, Section
+	// 3.8.6.2.1: 0.1 to 1 s).
+	corkTime     = 200 * time.Millisecond
+	overrideTime = 200 * time.Millisecond
+)
+
+func (c *Conn) setTimer(t Timer, at Time) { c.timers[t] = at }
+func (c *Conn) stopTimer(t Timer)         { c.timers[t] = 0 }
+func (c *Conn) timerRunning(t Timer) bool { return c.timers[t] != 0 }
+
+// NextTimeout returns when Advance is to be called, 0 for never.
+func (c *Conn) NextTimeout() Time {
+	var next Time
+	for _, at := range c.timers {
+		next = Earliest(next, at)
+	}
+	return next
+}
+
+// NextTimer returns the timer that fires next, and when; 0 for none.
+func (c *Conn) NextTimer() (t Timer, at Time) {
+	for i, d := range c.timers {
+		if d != 0 && (at == 0 || d < at) {
+			t, at = Timer(i), d
+		}
+	}
+	return t, at
+}
+
+// Advance fires the timers that are due at now. An early call is harmless.
+func (c *Conn) Advance(now Time) {
+	for t := range c.timers {
+		if !c.timers[t].Due(now) {
+			continue
+		}
+		c.timers[t] = 0
+		if c.cfg.Trace != nil {
+			c.cfg.Trace(&Event{Time: now, Kind: EventTimer, Tuple: c.id, Timer: Timer(t)})
+		}
+		switch Timer(t) {
+		case TimerRetransmit:
+			c.retransmitTimeout(now)
+		case TimerPersist:
+			c.persistTimeout(now)
+		case TimerDelayedAck:
+			c.rule(now, RuleDelayedAck)
+			c.wants.ack = true
+		case TimerKeepAlive:
+			c.keepAliveTimeout(now)
+		case TimerFinWait2:
+			c.die(now, nil, RuleFinWait2Timeout)
+		case TimerUserTimeout:
+			c.wants.reset = c.state.Synchronized()
+			c.die(now, syscall.ETIMEDOUT, RuleUserTimeout)
+		}
+	}
+}
+
+// retransmitTimeout is RFC 6298, Sections 5.4 to 5.7: the earliest segment
+// goes again, the time-out doubles; and RFC 9293, Section 3.8.3: after R2 the
+// connection is given up.
+func (c *Conn) retransmitTimeout(now Time) {
+	if c.count.retransmits >= c.retryLimit() {
+		c.giveUp(now)
+		return
+	}
+	c.rule(now, RuleRetransmitTimeout)
+	first := c.count.retransmits == 0
+	c.count.retransmits++
+	c.rtt.backoff++
+	c.rtt.cancel()
+	if c.snd.una == c.iss {
+		c.wants.syn = true
+		return
+	}
+	// With the window closed, the silence is no sign of congestion, and
+	// nothing may be sent but probes: Output arms the persist timer.
+	if c.snd.wnd > 0 {
+		c.cc.timeout(c.outstanding(), first)
+	}
+	c.loss.timeout(c.snd.una, c.snd.nxt)
+}
+
+// retryLimit is R2, counted in retransmissions.
+func (c *Conn) retryLimit() int {
+	switch {
+	case !c.state.Synchronized():
+		return c.cfg.SynRetries
+	case c.orphan:
+		return c.cfg.OrphanRetries
+	}
+	return c.cfg.Retries
+}
+
+// giveUp ends the connection because the peer does not answer. A soft error
+// tells more than a time-out (RFC 9293, Section 3.9.2.2).
+func (c *Conn) giveUp(now Time) {
+	err := c.softErr
+	if err == nil {
+		err = syscall.ETIMEDOUT
+	}
+	c.die(now, err, RuleRetriesExhausted)
+}
+
+// persistTimeout asks for a zero-window probe, or, when the window is only
+// too small for comfort, lets Output send what fits. RFC 9293, Section
+// 3.8.6.1: the connection stays as long as the probes are answered; one that
+// nobody owns does not stay for ever.
+func (c *Conn) persistTimeout(now Time) {
+	if c.snd.wnd > 0 {
+		c.rule(now, RuleSillyWindowOverride)
+		c.wants.override = true
+		return
+	}
+	if c.count.probes >= c.retryLimit() || (c.orphan && int(c.rtt.backoff) >= c.cfg.OrphanRetries) {
+		c.giveUp(now)
+		return
+	}
+	c.rule(now, RuleZeroWindowProbe)
+	c.count.probes++
+	c.rtt.backoff = min(c.rtt.backoff+1, 32)
+	c.rtt.cancel()
+	c.wants.probe = true
+}
+
+// startPersist runs the persist timer: first after the retransmission
+// time-out, then doubling (RFC 9293, Section 3.8.6.1).
+func (c *Conn) startPersist(now Time, d time.Duration) {
+	if !c.timerRunning(TimerPersist) {
+		c.setTimer(TimerPersist, now.Add(d))
+	}
+}
+
+// keepAliveTimeout is RFC 9293, Section 3.8.4: a probe when nothing arrived
+// for the idle time and nothing is outstanding; the connection is dead when
+// several go unanswered.
+func (c *Conn) keepAliveTimeout(now Time) {
+	idle := now.Sub(c.count.lastRecv)
+	switch {
+	case !c.opt.KeepAlive || !c.state.Synchronized():
+		return
+	case c.outstanding() > 0 || c.unsent() > 0 || c.finPending():
+		// The retransmission or persist timer watches the peer.
+		c.setTimer(TimerKeepAlive, now.Add(c.opt.KeepIdle))
+		return
+	case idle < c.opt.KeepIdle:
+		c.setTimer(TimerKeepAlive, c.count.lastRecv.Add(c.opt.KeepIdle))
+		return
+	case c.keepAliveSpent(idle):
+		c.wants.reset = true
+		c.die(now, syscall.ETIMEDOUT, RuleKeepAliveDead)
+		return
+	}
+	c.rule(now, RuleKeepAliveProbe)
+	c.count.probes++
+	c.wants.probe = true
+	c.setTimer(TimerKeepAlive, now.Add(c.opt.KeepInterval))
+}
+
+// keepAliveSpent reports whether the peer had its chances. With a user time-out
+// set that decides instead of the count (tcp(7)).
+func (c *Conn) keepAliveSpent(idle time.Duration) bool {
+	if c.opt.UserTimeout > 0 {
+		return c.count.probes > 0 && idle >= c.opt.UserTimeout
+	}
+	return c.count.probes >= c.opt.KeepCount
+}
+
+func (c *Conn) startKeepAlive(now Time) {
+	if c.opt.KeepAlive && c.state.Synchronized() && c.state != StateTimeWait {
+		c.setTimer(TimerKeepAlive, now.Add(c.opt.KeepIdle))
+	}
+}
+
+// startUserTimeout runs the user time-out from now, the last time something
+// was acknowledged or first became outstanding (RFC 9293, Section 3.10.8).
+func (c *Conn) startUserTimeout(now Time) {
+	if c.opt.UserTimeout > 0 {
+		c.setTimer(TimerUserTimeout, now.Add(c.opt.UserTimeout))
+	}
+}
+
+// startFinWait2 bounds FIN-WAIT-2 for a connection that nobody owns: the peer
+// might never close.
+func (c *Conn) startFinWait2(now Time) {
+	if c.cfg.FinWait2 > 0 {
+		c.setTimer(TimerFinWait2, now.Add(c.cfg.FinWait2))
+	}
+}
