@@ -24,8 +24,9 @@ type Device struct {
 	mtu  int
 	vnet bool // packets carry the virtio-net header
 
-	file *os.File
-	conn syscall.RawConn // of file
+	file   *os.File
+	conn   syscall.RawConn // of file
+	closed atomic.Bool
 
 	reader  reader
 	writers sync.Pool // of *writer
@@ -148,6 +149,7 @@ func (d *Device) Offloads() link.Offloads {
 // it is a persistent one. The device is gone when Close returns. A second Close
 // does nothing.
 func (d *Device) Close() error {
+	d.closed.Store(true)
 	d.file.Close() // fails only when it is closed already
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -127,12 +126,15 @@ func (r *reader) chunk(data []byte) block.Chunk {
 
 // ioError is err as Read and Write return it.
 func (d *Device) ioError(op string, err error) error {
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, os.ErrClosed):
+	}
+	if d.closed.Load() {
 		return net.ErrClosed
-	case err == unix.EBADFD:
+	}
+	if _, ok := errors.AsType[unix.Errno](err); !ok || err == unix.EBADFD {
+		// The poller gives up on the descriptor, or the kernel does: there is no
+		// device behind it any more.
 		return fmt.Errorf("tun: %s %s: the device was removed: %w", op, d.name, err)
 	}
 	return fmt.Errorf("tun: %s %s: %w", op, d.name, err)
