@@ -1,0 +1,123 @@
+package trivet
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+)
+
+// network is one of the networks that can be dialled and listened on.
+type network uint8
+
+const (
+	networkTCP network = iota
+	networkTCP4
+	networkTCP6
+)
+
+var networkNames = [...]string{"tcp", "tcp4", "tcp6"}
+
+func (n network) String() string { return networkNames[n] }
+
+func parseNetwork(name string) (network, error) {
+	for i, s := range networkNames {
+		if s == name {
+			return network(i), nil
+		}
+	}
+	return 0, net.UnknownNetworkError(name)
+}
+
+// has reports whether the address is of the network's family.
+func (n network) has(a netip.Addr) bool {
+	switch n {
+	case networkTCP4:
+		return a.Is4()
+	case networkTCP6:
+		return !a.Is4()
+	default:
+		return true
+	}
+}
+
+// wildcard returns the address that stands for all of the network: the invalid
+// one for both families.
+func (n network) wildcard() netip.Addr {
+	switch n {
+	case networkTCP4:
+		return netip.IPv4Unspecified()
+	case networkTCP6:
+		return netip.IPv6Unspecified()
+	default:
+		return netip.Addr{}
+	}
+}
+
+var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// resolve returns the endpoints that address, "host:port", stands for; at
+// least one. An empty host comes out as the invalid address.
+func (s *Stack) resolve(ctx context.Context, n network, address string) ([]netip.AddrPort, error) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, n.String(), service)
+	if err != nil {
+		return nil, err
+	}
+	if host == "" {
+		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, uint16(port))}, nil
+	}
+	addrs, err := s.lookup(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.AddrPort
+	for _, a := range addrs {
+		if a = a.Unmap().WithZone(""); n.has(a) {
+			list = append(list, netip.AddrPortFrom(a, uint16(port)))
+		}
+	}
+	if len(list) == 0 {
+		return nil, &net.AddrError{Err: errNoSuitableAddress, Addr: host}
+	}
+	return list, nil
+}
+
+// lookup returns the addresses of a host: a literal, "localhost", or a name
+// for Config.Resolve.
+func (s *Stack) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	if a, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{a}, nil
+	}
+	if host == "localhost" {
+		return []netip.Addr{loopback4, netip.IPv6Loopback()}, nil
+	}
+	if s.cfg.Resolve == nil {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	addrs, err := s.cfg.Resolve(ctx, host)
+	if err != nil {
+		var dns *net.DNSError
+		if errors.As(err, &dns) {
+			return nil, err
+		}
+		return nil, &net.DNSError{UnwrapErr: err, Err: err.Error(), Name: host}
+	}
+	return addrs, nil
+}
+
+// tcpAddr returns a as package net has it; the invalid address as no IP.
+func tcpAddr(a netip.AddrPort) *net.TCPAddr { return net.TCPAddrFromAddrPort(a) }
+
+// addrPort returns the endpoint of a, unmapped and without a zone. A nil or
+// empty IP comes out as the invalid address.
+func addrPort(a *net.TCPAddr) netip.AddrPort {
+	if a == nil {
+		return netip.AddrPort{}
+	}
+	ip, _ := netip.AddrFromSlice(a.IP)
+	return netip.AddrPortFrom(ip.Unmap(), uint16(a.Port))
+}

@@ -1,0 +1,149 @@
+package trivet
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Config is what a Stack is told at birth; New copies it. The zero Config is
+// ready for use.
+type Config struct {
+	// Name is what String returns. Zero: "trivet".
+	Name string
+
+	// Shards is how many parts the host's connections are spread over, each
+	// with a lock of its own; at most 64. Zero: GOMAXPROCS, but at most 8.
+	Shards int
+
+	// Secret seeds initial sequence numbers, port choice and hashes (RFC 9293,
+	// Section 3.4.1; RFC 6056). Zero: read from crypto/rand. A fixed secret is
+	// for tests only.
+	Secret [32]byte
+
+	// Resolve looks up host names for Dial and Listen. Nil: only IP addresses
+	// and "localhost" are known.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// LinkDown, if not nil, is called when reading from a link fails for
+	// another reason than its Close. The link stays attached, silent, until
+	// RemoveLink; LinkDown may call that from another goroutine.
+	LinkDown func(l link.Link, err error)
+
+	// TCP is shared by all connections: time-outs, retries, options offered.
+	// TCP.Trace is called with a lock held, from one goroutine per shard at a
+	// time; a hook that is not safe for concurrent use needs Shards: 1.
+	// TCP.Counters is ignored: see Stack.Stats.
+	TCP tcp.Config
+
+	// SendBuffer and RecvBuffer are the buffer sizes, in bytes, of connections
+	// whose Dialer or ListenConfig names none. Zero: 1 MiB.
+	SendBuffer, RecvBuffer int
+
+	// TimeWait is how long a connection that closed first stays in TIME-WAIT,
+	// 2 MSL; 1 s to 240 s. Zero: 60 s.
+	TimeWait time.Duration
+	// MaxTimeWait bounds the TIME-WAIT records of the host; the oldest go
+	// when there is no room. Zero: 65536.
+	MaxTimeWait int
+	// TimeWaitReset lets a RST end TIME-WAIT, as RFC 9293 has it and RFC 1337
+	// warns of. Off: ignored.
+	TimeWaitReset bool
+
+	// MaxBacklog caps a listener's backlog (somaxconn). Zero: 4096.
+	MaxBacklog int
+	// SynBacklog bounds the half-open connections of one listener. Zero: 1024.
+	SynBacklog int
+	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
+	SynAckRetries int
+
+	// FirstPort and LastPort are the ephemeral ports. Zero: 32768 and 60999.
+	FirstPort, LastPort uint16
+
+	// ResetRate bounds the RSTs per second sent for segments that belong to no
+	// connection, ICMPRate the ICMP messages. Zero: 200 and 1000. Negative: no
+	// bound.
+	ResetRate, ICMPRate int
+}
+
+// The limits and defaults that this package sets itself.
+const (
+	maxShards        = 64 // a Listener keeps a bit for each
+	defaultMaxShards = 8
+	minTimeWait      = time.Second
+	maxTimeWait      = 240 * time.Second
+	defaultTimeWaits = 65536
+)
+
+// ErrConfig is wrapped by what New returns for a Config that cannot be.
+var ErrConfig = errors.New("trivet: bad configuration")
+
+// withDefaults checks c and returns it with zeros replaced.
+func (c Config) withDefaults() (Config, error) {
+	switch {
+	case c.Shards < 0 || c.Shards > maxShards:
+		return c, fmt.Errorf("%w: Shards is %d, not 0 to %d", ErrConfig, c.Shards, maxShards)
+	case c.TimeWait != 0 && (c.TimeWait < minTimeWait || c.TimeWait > maxTimeWait):
+		return c, fmt.Errorf("%w: TimeWait is %v, not %v to %v", ErrConfig, c.TimeWait, minTimeWait, maxTimeWait)
+	case c.MaxTimeWait < 0 || c.MaxBacklog < 0 || c.SynBacklog < 0 || c.SynAckRetries < 0:
+		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
+	case c.SendBuffer < 0 || c.RecvBuffer < 0:
+		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
+	case c.LastPort != 0 && c.FirstPort > c.LastPort:
+		return c, fmt.Errorf("%w: FirstPort %d is over LastPort %d", ErrConfig, c.FirstPort, c.LastPort)
+	}
+	if c.Name == "" {
+		c.Name = "trivet"
+	}
+	if c.Shards == 0 {
+		c.Shards = min(runtime.GOMAXPROCS(0), defaultMaxShards)
+	}
+	if c.MaxTimeWait == 0 {
+		c.MaxTimeWait = defaultTimeWaits
+	}
+	if c.Secret == [32]byte{} {
+		rand.Read(c.Secret[:]) // never fails: it ends the program instead
+	}
+	return c, nil
+}
+
+// engine returns the configuration of one shard.
+func (c *Config) engine(shard int) engine.Config {
+	cfg := engine.Config{
+		Secret:        c.Secret,
+		TCP:           c.TCP,
+		Shard:         shard,
+		Shards:        c.Shards,
+		TimeWait:      c.TimeWait,
+		MaxTimeWait:   max(1, c.MaxTimeWait/c.Shards),
+		TimeWaitReset: c.TimeWaitReset,
+		SynBacklog:    c.SynBacklog,
+		SynAckRetries: c.SynAckRetries,
+		MaxBacklog:    c.MaxBacklog,
+		FirstPort:     c.FirstPort,
+		LastPort:      c.LastPort,
+		ResetRate:     c.ResetRate,
+		ICMPRate:      c.ICMPRate,
+	}
+	cfg.TCP.Counters = nil // the engine makes its own
+	return cfg
+}
+
+// options returns o with the host's buffer sizes where o names none.
+func (c *Config) options(o tcp.Options) tcp.Options {
+	if o.SendBuffer == 0 {
+		o.SendBuffer = c.SendBuffer
+	}
+	if o.RecvBuffer == 0 {
+		o.RecvBuffer = c.RecvBuffer
+	}
+	return o
+}

@@ -1,0 +1,258 @@
+package trivet
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Dialer holds options for connecting. The zero value, but for Stack, is ready
+// for use.
+type Dialer struct {
+	// Stack is the host that connects.
+	Stack *Stack
+
+	// Timeout bounds the time a dial takes. Zero: what the SYN's
+	// retransmissions take, about two minutes.
+	Timeout time.Duration
+	// Deadline is when a dial fails at the latest. Zero: none.
+	Deadline time.Time
+
+	// LocalAddr is the local endpoint, a *net.TCPAddr. Nil, or an unspecified
+	// address or port in it: chosen.
+	LocalAddr net.Addr
+
+	// KeepAlive is the idle time before the first keep-alive probe; the next
+	// ones come 15 s apart, 9 in all. Zero: 15 s. Negative: no keep-alive. It
+	// is not used when KeepAliveConfig.Enable is set.
+	KeepAlive time.Duration
+	// KeepAliveConfig sets keep-alive when its Enable is set.
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Options are the other options of the connection. Those about keep-alive
+	// come from the fields above, and NoDelay is on.
+	Options tcp.Options
+}
+
+// Dial connects to the address on the network "tcp", "tcp4" or "tcp6", as
+// net.Dial does. An empty or unspecified host is the host itself. Errors are
+// those of package net.
+func (d *Dialer) Dial(network, address string) (net.Conn, error) {
+	return d.DialContext(context.Background(), network, address)
+}
+
+// DialContext is Dial with a context, which ends the dial but not the
+// connection. If the host has several addresses they are tried in turn.
+func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := d.dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Dial connects with default options; see Dialer.Dial.
+func (s *Stack) Dial(network, address string) (net.Conn, error) {
+	return s.DialContext(context.Background(), network, address)
+}
+
+// DialContext connects with default options; see Dialer.DialContext.
+func (s *Stack) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	d := Dialer{Stack: s}
+	return d.DialContext(ctx, network, address)
+}
+
+// DialTimeout connects with default options and a timeout.
+func (s *Stack) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	d := Dialer{Stack: s, Timeout: timeout}
+	return d.Dial(network, address)
+}
+
+// DialTCP connects as net.DialTCP does. A nil local address is chosen.
+func (s *Stack) DialTCP(network string, local, remote *net.TCPAddr) (*Conn, error) {
+	d := Dialer{Stack: s}
+	if local != nil {
+		d.LocalAddr = local
+	}
+	if remote == nil {
+		return nil, d.fail(network, nil, errMissingAddress)
+	}
+	return d.dial(context.Background(), network, remote.String())
+}
+
+// fail returns err as a dial returns it. A zero addr is none.
+func (d *Dialer) fail(network string, addr net.Addr, err error) error {
+	return &net.OpError{Op: "dial", Net: network, Source: d.LocalAddr, Addr: addr, Err: err}
+}
+
+func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) {
+	if t := d.deadline(); !t.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, t)
+		defer cancel()
+	}
+	unresolved := func(err error) error { return &net.OpError{Op: "dial", Net: name, Err: err} }
+	n, err := parseNetwork(name)
+	if err != nil {
+		return nil, unresolved(err)
+	}
+	if address == "" {
+		return nil, unresolved(errMissingAddress)
+	}
+	list, err := d.Stack.resolve(ctx, n, address)
+	if err != nil {
+		return nil, unresolved(err)
+	}
+	return d.dialList(ctx, n, list)
+}
+
+// deadline returns when the dial fails by the Dialer's own fields.
+func (d *Dialer) deadline() time.Time {
+	t := d.Deadline
+	if d.Timeout != 0 { // negative too, as in package net: it has passed
+		if end := time.Now().Add(d.Timeout); t.IsZero() || end.Before(t) {
+			t = end
+		}
+	}
+	return t
+}
+
+// dialList tries the addresses in turn, the time that is left shared between
+// them, and returns the first error if none answers.
+func (d *Dialer) dialList(ctx context.Context, n network, list []netip.AddrPort) (*Conn, error) {
+	var first error
+	for i, remote := range list {
+		c, err := d.dialShare(ctx, n, remote, len(list)-i)
+		if err == nil {
+			return c, nil
+		}
+		if first == nil {
+			first = d.fail(n.String(), tcpAddr(remote), err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, first
+}
+
+// dialShare dials one address within a 1/n of the time that is left, but at
+// least two seconds, which is time for one retransmission of the SYN.
+func (d *Dialer) dialShare(ctx context.Context, nw network, remote netip.AddrPort, n int) (*Conn, error) {
+	if end, ok := ctx.Deadline(); ok && n > 1 {
+		left := time.Until(end)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, min(left, max(left/time.Duration(n), 2*time.Second)))
+		defer cancel()
+	}
+	local, ok := d.LocalAddr.(*net.TCPAddr)
+	if d.LocalAddr != nil && !ok {
+		return nil, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+	}
+	return d.Stack.connect(ctx, d, nw, addrPort(local), self(nw, remote))
+}
+
+// self replaces an unspecified host by the host itself.
+func self(n network, a netip.AddrPort) netip.AddrPort {
+	switch {
+	case a.Addr().IsValid() && !a.Addr().IsUnspecified():
+		return a
+	case n == networkTCP6 || a.Addr().Is6():
+		return netip.AddrPortFrom(netip.IPv6Loopback(), a.Port())
+	default:
+		return netip.AddrPortFrom(loopback4, a.Port())
+	}
+}
+
+// connect opens a connection and waits until it is established.
+func (s *Stack) connect(ctx context.Context, d *Dialer, n network, local, remote netip.AddrPort) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, contextError(err)
+	}
+	opt, err := s.dialOptions(d.Options, d.KeepAlive, d.KeepAliveConfig)
+	if err != nil {
+		return nil, err
+	}
+	if local.Addr().IsValid() && local.Addr().Is4() != remote.Addr().Is4() {
+		return nil, &net.AddrError{Err: errNoSuitableAddress, Addr: local.Addr().String()}
+	}
+	if local.Addr().IsValid() && !local.Addr().IsUnspecified() && !s.owns(local.Addr()) {
+		return nil, sysError("bind", syscall.EADDRNOTAVAIL)
+	}
+	c, err := s.open(n, local, remote, opt)
+	if err != nil {
+		return nil, sysError("connect", err)
+	}
+	return c.connected(ctx)
+}
+
+// open starts a connection in the next shard that has room for it. The shard
+// stays locked.
+func (s *Stack) open(n network, local, remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
+	first := int(s.dials.Add(1))
+	var err error
+	for i := range s.shards {
+		sh := s.shards[(first+i)%len(s.shards)]
+		now := sh.lock()
+		if sh.draining != nil || sh.closed {
+			sh.mu.Unlock()
+			return nil, net.ErrClosed
+		}
+		e, derr := sh.engine.Dial(now, local, remote, opt)
+		if derr == nil {
+			c := newConn(sh, e, n)
+			sh.settle(now)
+			return c, nil
+		}
+		sh.settle(now)
+		if err = derr; err != syscall.EADDRNOTAVAIL {
+			break
+		}
+	}
+	return nil, err
+}
+
+// connected waits until the handshake is over.
+func (c *Conn) connected(ctx context.Context) (*Conn, error) {
+	s := c.shard
+	now := s.lock()
+	for !c.closed && ctx.Err() == nil && c.e.Await(tcp.Connected) {
+		w := s.newWaiter()
+		c.writers.push(w)
+		s.settle(now)
+		select {
+		case <-w.ch:
+			now = s.lock()
+		case <-ctx.Done():
+			now = s.lock()
+			c.writers.wakeAll()
+			<-w.ch
+		}
+		s.putWaiter(w)
+	}
+	err := c.connectErr(ctx)
+	if err != nil && !c.closed {
+		c.close(now)
+	}
+	s.settle(now)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// connectErr returns why a connection that was dialled is not to be used. The
+// shard is locked.
+func (c *Conn) connectErr(ctx context.Context) error {
+	switch {
+	case c.closed:
+		return net.ErrClosed // by Stack.Close
+	case c.e.Ready()&tcp.Connected == 0:
+		return contextError(ctx.Err())
+	}
+	return sysError("connect", c.e.TakeError())
+}

@@ -1,0 +1,32 @@
+// Package trivet is a TCP/IP host in user space: it gives net.Listener and
+// net.Conn over links of one's choice.
+//
+// A Stack is a host. It is attached to links (memory, TUN, or a device of
+// one's own; see package link) and used like package net:
+//
+//	s, err := trivet.New(trivet.Config{})
+//	err = s.AddLink(device, netip.MustParsePrefix("10.1.0.2/24"))
+//	ln, err := s.Listen("tcp", ":80")
+//	c, err := s.Dial("tcp", "10.1.0.1:7")
+//	err = s.Close(ctx)
+//
+// Conn and Listener do what *net.TCPConn and *net.TCPListener do, with the
+// same errors, so net/http, crypto/tls and the like run on them unchanged; an
+// http.Transport takes Stack.DialContext. As with package net, Nagle's
+// algorithm is off and keep-alive is on.
+//
+// The protocol itself is in packages tcp and engine, which know no clock,
+// goroutine or lock. This package adds those: the connections are spread over
+// shards, each an engine behind one mutex; a goroutine for each link reads
+// packets and runs them to completion; a user's call runs in the user's own
+// goroutine. There is no goroutine for each connection. All waiting is on
+// channels with no lock held, so a Stack runs in virtual time in a bubble of
+// testing/synctest, provided that it was made there.
+//
+// # Limits
+//
+// Host names are looked up by Config.Resolve only; without it, addresses must
+// be IP literals or localhost. Zones of IPv6 addresses are ignored. When the
+// process dies nothing answers the peers any more: call Stack.Close before
+// exiting.
+package trivet

@@ -1,0 +1,94 @@
+package trivet
+
+import (
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Info tells about the connection: what Linux's TCP_INFO tells, and the
+// variables of RFC 9293, Section 3.3.1. It works after Close too.
+func (c *Conn) Info() tcp.Info {
+	now := c.shard.lock()
+	defer c.shard.mu.Unlock()
+	return c.e.Info(now)
+}
+
+// Connections returns the host's socket table: listeners, half-open
+// connections, connections, and TIME-WAIT records. Times in it are on the
+// clock of Now.
+func (s *Stack) Connections() []engine.SocketInfo {
+	var table []engine.SocketInfo
+	for i, sh := range s.shards {
+		now := sh.lock()
+		sh.engine.Sockets(now, func(info *engine.SocketInfo) {
+			if i > 0 && info.State == tcp.StateListen {
+				return // its other parts are the same listener
+			}
+			table = append(table, *info)
+		})
+		sh.mu.Unlock()
+	}
+	return table
+}
+
+// Stats are counts since New, and what there is now, of the whole host.
+type Stats struct {
+	engine.Stats
+	Links []LinkStats
+}
+
+// LinkStats count the packets of one link. A super-segment counts once where
+// the link takes or gives it whole.
+type LinkStats struct {
+	Link                 link.Link
+	RxPackets, TxPackets uint64
+	TxDropped            uint64 // not taken by the link
+}
+
+// Stats returns the counts.
+func (s *Stack) Stats() Stats {
+	var sum Stats
+	for i, sh := range s.shards {
+		sh.mu.Lock()
+		st := sh.engine.Stats()
+		sh.mu.Unlock()
+		if i > 0 {
+			st.Listeners, st.AcceptWait = 0, 0 // shared by all shards
+		}
+		sum.add(&st)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.links {
+		if a != nil {
+			sum.Links = append(sum.Links, LinkStats{
+				Link: a.link, RxPackets: a.rxPackets.Load(),
+				TxPackets: a.txPackets.Load(), TxDropped: a.txDropped.Load(),
+			})
+		}
+	}
+	return sum
+}
+
+func (s *Stats) add(t *engine.Stats) {
+	s.TCP.Add(&t.TCP)
+	s.PacketsIn += t.PacketsIn
+	s.PacketsOut += t.PacketsOut
+	for i, n := range t.Drops {
+		s.Drops[i] += n
+	}
+	s.ListenOverflows += t.ListenOverflows
+	s.ListenDrops += t.ListenDrops
+	s.TimeWaitOverflows += t.TimeWaitOverflows
+	s.ResetsSuppressed += t.ResetsSuppressed
+	s.ICMPIn += t.ICMPIn
+	s.ICMPOut += t.ICMPOut
+	s.ICMPSuppressed += t.ICMPSuppressed
+	s.Conns += t.Conns
+	s.HalfOpen += t.HalfOpen
+	s.TimeWaits += t.TimeWaits
+	s.Listeners += t.Listeners
+	s.Orphans += t.Orphans
+	s.AcceptWait += t.AcceptWait
+}

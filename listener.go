@@ -1,0 +1,328 @@
+package trivet
+
+import (
+	"context"
+	"math/bits"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// ListenConfig holds options for listening. The zero value, but for Stack, is
+// ready for use.
+type ListenConfig struct {
+	// Stack is the host that listens.
+	Stack *Stack
+
+	// Backlog is how many connections, plus one, may wait to be accepted, as
+	// Linux counts; when they do, SYNs are dropped. Zero, or more than
+	// Config.MaxBacklog: that.
+	Backlog int
+
+	// KeepAlive is the idle time before the first keep-alive probe on accepted
+	// connections; the next ones come 15 s apart, 9 in all. Zero: 15 s.
+	// Negative: no keep-alive. It is not used when KeepAliveConfig.Enable is
+	// set.
+	KeepAlive time.Duration
+	// KeepAliveConfig sets keep-alive when its Enable is set.
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Options are the other options of accepted connections. Those about
+	// keep-alive come from the fields above, and NoDelay is on.
+	Options tcp.Options
+
+	// ReusePort lets several listeners share an address and port; connections
+	// are spread over them by hash.
+	ReusePort bool
+}
+
+// Listen listens on a network "tcp", "tcp4" or "tcp6". The address is as in
+// net.Listen: an empty or unspecified host listens on all addresses, port 0
+// is chosen. The context is used to look up the host. No port needs
+// permission. Errors are those of package net: EADDRINUSE, EADDRNOTAVAIL.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := lc.listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (lc *ListenConfig) listen(ctx context.Context, name, address string) (*Listener, error) {
+	fail := func(addr net.Addr, err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
+	}
+	n, err := parseNetwork(name)
+	if err != nil {
+		return fail(nil, err)
+	}
+	addr := netip.AddrPort{}
+	if address != "" {
+		list, err := lc.Stack.resolve(ctx, n, address)
+		if err != nil {
+			return fail(nil, err)
+		}
+		addr = list[0]
+	}
+	l, err := lc.open(n, addr)
+	if err != nil {
+		return fail(tcpAddr(addr), err)
+	}
+	return l, nil
+}
+
+// Listen listens with default options; see ListenConfig.Listen.
+func (s *Stack) Listen(network, address string) (net.Listener, error) {
+	lc := ListenConfig{Stack: s}
+	return lc.Listen(context.Background(), network, address)
+}
+
+// ListenTCP listens as net.ListenTCP does. A nil address means all addresses
+// and a chosen port.
+func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) {
+	lc := ListenConfig{Stack: s}
+	if addr == nil {
+		addr = new(net.TCPAddr)
+	}
+	return lc.listen(context.Background(), network, addr.String())
+}
+
+// open makes a listener with a part in every shard.
+func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) {
+	s := lc.Stack
+	opt, err := s.dialOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
+	if err != nil {
+		return nil, err
+	}
+	if !addr.Addr().IsValid() || addr.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(n.wildcard(), addr.Port())
+	}
+	l := &Listener{
+		stack: s, network: n,
+		parts:  make([]*engine.Listener, len(s.shards)),
+		wake:   make(chan struct{}, 1),
+		closed: make(chan struct{}),
+		alarm:  newAlarm(),
+	}
+	o := engine.ListenOptions{Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
+	if err := l.bind(addr, o); err != nil {
+		return nil, sysError("bind", err)
+	}
+	s.listeners[l] = struct{}{}
+	return l, nil
+}
+
+func (lc *ListenConfig) backlog() int {
+	limit := lc.Stack.cfg.MaxBacklog
+	if lc.Backlog > 0 {
+		return min(lc.Backlog, limit)
+	}
+	return limit
+}
+
+// Listener is a listening TCP socket. It does what a *net.TCPListener does,
+// and its methods may be called by several goroutines at once.
+type Listener struct {
+	stack   *Stack
+	network network
+	addr    netip.AddrPort
+	parts   []*engine.Listener // one in each shard, guarded by its lock
+
+	// ready has a bit for each shard that may have a connection to accept. A
+	// bit is changed under its shard's lock only.
+	ready  atomic.Uint64
+	wake   chan struct{} // capacity 1: ready was set
+	closed chan struct{}
+	once   sync.Once
+	alarm  *alarm
+}
+
+// bind listens in every shard. Port 0 is chosen by the first; if it is not
+// free in all the others, another one is tried.
+func (l *Listener) bind(addr netip.AddrPort, o engine.ListenOptions) error {
+	const tries = 16
+	var err error
+	for range tries {
+		if err = l.bindAll(addr, o); err == nil || addr.Port() != 0 || err != syscall.EADDRINUSE {
+			return err
+		}
+	}
+	return err
+}
+
+func (l *Listener) bindAll(addr netip.AddrPort, o engine.ListenOptions) error {
+	for i, sh := range l.stack.shards {
+		o.Waker = &listenWaker{l, i}
+		now := sh.lock()
+		part, err := sh.engine.Listen(now, addr, o)
+		sh.settle(now)
+		if err != nil {
+			l.unbind()
+			return err
+		}
+		l.parts[i] = part
+		addr = part.Addr()
+		l.ready.Or(1 << i)
+	}
+	l.addr = addr
+	return nil
+}
+
+// unbind closes the parts. Connections that nobody accepted are reset.
+func (l *Listener) unbind() {
+	for i, sh := range l.stack.shards {
+		now := sh.lock()
+		if l.parts[i] != nil {
+			l.parts[i].Close(now)
+			l.parts[i] = nil
+		}
+		sh.settle(now)
+	}
+}
+
+// listenWaker is a Listener as the engine of one shard sees it.
+type listenWaker struct {
+	l     *Listener
+	shard int
+}
+
+// Wake implements engine.Waker. The shard is locked.
+func (w *listenWaker) Wake(tcp.Ready) {
+	w.l.ready.Or(1 << w.shard)
+	w.l.signal()
+}
+
+// signal lets one Accept look.
+func (l *Listener) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Accept waits for the next connection, a *Conn. It may have been reset or
+// closed by its peer since: its Read tells.
+func (l *Listener) Accept() (net.Conn, error) {
+	c, err := l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// AcceptTCP waits for the next connection; see Accept.
+func (l *Listener) AcceptTCP() (*Conn, error) {
+	for {
+		done := l.alarm.done()
+		select {
+		case <-l.closed:
+			return nil, l.opError("accept", net.ErrClosed)
+		case <-done:
+			return nil, l.opError("accept", os.ErrDeadlineExceeded)
+		default:
+		}
+		if c := l.take(); c != nil {
+			if l.ready.Load() != 0 {
+				l.signal() // for the next one who waits
+			}
+			return c, nil
+		}
+		select {
+		case <-l.closed:
+		case <-done:
+		case <-l.wake:
+		}
+	}
+}
+
+// take returns a connection if there is one.
+func (l *Listener) take() *Conn {
+	for {
+		ready := l.ready.Load()
+		if ready == 0 {
+			return nil
+		}
+		i := bits.TrailingZeros64(ready)
+		if c := l.takeFrom(i); c != nil {
+			return c
+		}
+	}
+}
+
+// takeFrom returns a connection of the shard, or clears its bit.
+func (l *Listener) takeFrom(i int) *Conn {
+	sh := l.stack.shards[i]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	part := l.parts[i]
+	if part == nil {
+		l.ready.And(^uint64(1 << i))
+		return nil
+	}
+	e := part.Accept()
+	if e != nil {
+		return newConn(sh, e, l.network)
+	}
+	if part.Await() {
+		l.ready.And(^uint64(1 << i))
+	}
+	return nil
+}
+
+// Addr returns the address listened on, a *net.TCPAddr. It is valid after
+// Close too.
+func (l *Listener) Addr() net.Addr {
+	addr := l.addr
+	if !addr.Addr().IsValid() {
+		addr = netip.AddrPortFrom(netip.IPv6Unspecified(), addr.Port())
+	}
+	return tcpAddr(addr)
+}
+
+// SetDeadline sets the time after which Accept fails with
+// os.ErrDeadlineExceeded. The zero time means never.
+func (l *Listener) SetDeadline(t time.Time) error {
+	select {
+	case <-l.closed:
+		return l.opError("set", net.ErrClosed)
+	default:
+		l.alarm.set(t)
+		return nil
+	}
+}
+
+// Close stops listening. Calls of Accept return net.ErrClosed; connections
+// that nobody accepted are reset; those that were accepted stay.
+func (l *Listener) Close() error {
+	if !l.stop() {
+		return l.opError("close", net.ErrClosed)
+	}
+	s := l.stack
+	s.mu.Lock()
+	delete(s.listeners, l)
+	s.mu.Unlock()
+	return nil
+}
+
+// stop closes the listener and reports whether it was open.
+func (l *Listener) stop() (first bool) {
+	l.once.Do(func() {
+		first = true
+		close(l.closed)
+		l.alarm.set(time.Time{})
+		l.unbind()
+	})
+	return first
+}

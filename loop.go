@@ -1,0 +1,90 @@
+package trivet
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+
+	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// batchSize is how many packets are read from a link at once.
+const batchSize = 64
+
+// attachment is a link that the host is attached to.
+type attachment struct {
+	link     link.Link
+	index    int // of the interface
+	prefixes []netip.Prefix
+	offloads link.Offloads
+	done     chan struct{} // closed when receive has ended
+
+	rxPackets, txPackets, txDropped atomic.Uint64
+}
+
+// receive reads from the link until it is closed; RemoveLink and Stack.Close
+// close it and wait for done. Each batch is run to completion, shard by shard.
+func (s *Stack) receive(a *attachment) {
+	defer close(a.done)
+	pkts := make([]wire.Packet, batchSize)
+	owner := make([]uint8, batchSize)
+	for {
+		n, err := a.link.Read(pkts)
+		a.rxPackets.Add(uint64(n))
+		s.deliver(a, pkts[:n], owner)
+		if err == nil {
+			continue
+		}
+		if s.cfg.LinkDown != nil && !errors.Is(err, net.ErrClosed) {
+			s.cfg.LinkDown(a.link, err)
+		}
+		return
+	}
+}
+
+// deliver hands packets to the shards that they belong to.
+func (s *Stack) deliver(a *attachment, pkts []wire.Packet, owner []uint8) {
+	n := len(pkts)
+	var present uint64 // shards that get something
+	for i := range pkts[:n] {
+		pkts[i].Link = a.index
+		owner[i] = uint8(s.shards[0].engine.ShardOf(&pkts[i]))
+		present |= 1 << owner[i]
+	}
+	for i, sh := range s.shards {
+		if present&(1<<i) != 0 {
+			sh.input(pkts[:n], i, owner)
+		}
+	}
+	for i := range pkts {
+		pkts[i].Release()
+	}
+}
+
+// transmit writes the packets of out to their links and releases them. plain
+// is room to work in.
+func transmit(links []*attachment, out, plain *wire.Batch) {
+	pkts := out.Packets
+	for len(pkts) > 0 {
+		n := 1
+		for n < len(pkts) && pkts[n].Link == pkts[0].Link {
+			n++
+		}
+		if i := pkts[0].Link; i < len(links) && links[i] != nil {
+			links[i].send(pkts[:n], plain)
+		}
+		pkts = pkts[n:]
+	}
+	out.Release()
+}
+
+// send writes packets in the form that the link takes.
+func (a *attachment) send(pkts []wire.Packet, _ *wire.Batch) { a.write(pkts) }
+
+func (a *attachment) write(pkts []wire.Packet) {
+	n, _ := a.link.Write(pkts) // what a link does not take is lost, as on any network
+	a.txPackets.Add(uint64(n))
+	a.txDropped.Add(uint64(len(pkts) - n))
+}

@@ -1,0 +1,152 @@
+package trivet
+
+import (
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// What package net makes of zero fields of a net.KeepAliveConfig.
+const (
+	defaultKeepAliveIdle     = 15 * time.Second
+	defaultKeepAliveInterval = 15 * time.Second
+	defaultKeepAliveCount    = 9
+)
+
+// The largest values that Linux takes (TCP_KEEPIDLE, TCP_KEEPINTVL,
+// TCP_KEEPCNT).
+const (
+	maxKeepAlive      = 32767 * time.Second
+	maxKeepAliveCount = 127
+)
+
+// setKeepAlive puts cfg into o as package net understands it: zero is a
+// default, negative leaves the value as it is.
+func setKeepAlive(o *tcp.Options, cfg net.KeepAliveConfig) error {
+	idle, interval, count := cfg.Idle, cfg.Interval, cfg.Count
+	if idle == 0 {
+		idle = defaultKeepAliveIdle
+	}
+	if interval == 0 {
+		interval = defaultKeepAliveInterval
+	}
+	if count == 0 {
+		count = defaultKeepAliveCount
+	}
+	if idle > maxKeepAlive || interval > maxKeepAlive || count > maxKeepAliveCount {
+		return syscall.EINVAL
+	}
+	o.KeepAlive = cfg.Enable
+	if idle > 0 {
+		o.KeepIdle = idle
+	}
+	if interval > 0 {
+		o.KeepInterval = interval
+	}
+	if count > 0 {
+		o.KeepCount = count
+	}
+	return nil
+}
+
+// dialOptions returns the options of a new connection as package net has them:
+// NoDelay on, and keep-alive on unless keepAlive is negative.
+func (s *Stack) dialOptions(o tcp.Options, keepAlive time.Duration, cfg net.KeepAliveConfig) (tcp.Options, error) {
+	o = s.cfg.options(o)
+	o.NoDelay = true
+	if !cfg.Enable && keepAlive >= 0 {
+		cfg = net.KeepAliveConfig{Enable: true, Idle: keepAlive}
+	}
+	err := setKeepAlive(&o, cfg)
+	return o, sysError("setsockopt", err)
+}
+
+// setOptions lets change change the socket options.
+func (c *Conn) setOptions(change func(*tcp.Options) error) error {
+	now := c.shard.lock()
+	err := net.ErrClosed
+	if !c.closed {
+		o := c.e.Options()
+		if err = change(&o); err == nil {
+			c.e.SetOptions(now, o)
+		}
+	}
+	c.shard.settle(now)
+	return c.opError("set", sysError("setsockopt", err))
+}
+
+// Options returns the socket options in force.
+func (c *Conn) Options() tcp.Options {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	return c.e.Options()
+}
+
+// SetOptions sets all socket options at once. Change what Options returns.
+func (c *Conn) SetOptions(o tcp.Options) error {
+	return c.setOptions(func(old *tcp.Options) error {
+		*old = o
+		return nil
+	})
+}
+
+// SetNoDelay sends small segments at once (true, the default) or holds them
+// back while others are on their way (Nagle's algorithm).
+func (c *Conn) SetNoDelay(noDelay bool) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		o.NoDelay = noDelay
+		return nil
+	})
+}
+
+// SetKeepAlive turns keep-alive probes on or off. They are on by default.
+func (c *Conn) SetKeepAlive(keepAlive bool) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		o.KeepAlive = keepAlive
+		return nil
+	})
+}
+
+// SetKeepAlivePeriod sets how long the connection must be idle before the
+// first keep-alive probe. Zero: 15 s. Negative: as it is.
+func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		return setKeepAlive(o, net.KeepAliveConfig{Enable: o.KeepAlive, Idle: d, Interval: -1, Count: -1})
+	})
+}
+
+// SetKeepAliveConfig sets all that concerns keep-alive. Zero fields of cfg
+// mean 15 s, 15 s and 9 probes, negative ones leave the value as it is.
+func (c *Conn) SetKeepAliveConfig(cfg net.KeepAliveConfig) error {
+	return c.setOptions(func(o *tcp.Options) error { return setKeepAlive(o, cfg) })
+}
+
+// SetReadBuffer sets the size of the receive buffer in bytes. It bounds the
+// window offered to the peer, which never shrinks from the right.
+func (c *Conn) SetReadBuffer(bytes int) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		o.RecvBuffer = max(bytes, 1) // zero would be the default; the least is enforced below
+		return nil
+	})
+}
+
+// SetWriteBuffer sets the size of the send buffer in bytes: what may be
+// written before the peer has acknowledged it.
+func (c *Conn) SetWriteBuffer(bytes int) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		o.SendBuffer = max(bytes, 1)
+		return nil
+	})
+}
+
+// SetLinger says what Close does while data is unsent or unacknowledged:
+// negative (the default) sends it in the background, 0 drops it and resets
+// the connection, and sec > 0 waits up to that many seconds for it.
+func (c *Conn) SetLinger(sec int) error {
+	return c.setOptions(func(*tcp.Options) error {
+		c.linger = int32(max(-1, min(sec, 1<<30)))
+		return nil
+	})
+}

@@ -1,0 +1,277 @@
+package trivet
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Stack is a host. Its methods are safe for concurrent use.
+type Stack struct {
+	cfg    Config
+	start  time.Time
+	shards []*shard
+	dials  atomic.Uint32 // spreads connections over the shards
+
+	// running counts timers to come and goroutines that send.
+	running sync.WaitGroup
+
+	mu        sync.Mutex // guards what follows; taken before a shard's lock
+	links     []*attachment
+	listeners map[*Listener]struct{}
+	closed    bool
+}
+
+// The internal link to oneself.
+const (
+	loopbackMTU = 65535
+	// maxSuper is the largest payload of a super-segment: a whole IP packet
+	// of 64 KiB less the largest headers.
+	maxSuper = 65535 - 128
+)
+
+var loopbackPrefixes = []netip.Prefix{
+	netip.PrefixFrom(loopback4, 8),
+	netip.PrefixFrom(netip.IPv6Loopback(), 128),
+}
+
+// New returns a host that is attached to nothing but itself: 127.0.0.1 and ::1
+// work. Its error wraps ErrConfig.
+func New(cfg Config) (*Stack, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{cfg: cfg, start: time.Now(), listeners: make(map[*Listener]struct{})}
+	for i := range cfg.Shards {
+		s.shards = append(s.shards, &shard{stack: s, engine: engine.New(cfg.engine(i))})
+	}
+	return s, s.attach(link.Loopback(loopbackMTU), true, loopbackPrefixes)
+}
+
+// String returns the name from the Config.
+func (s *Stack) String() string { return s.cfg.Name }
+
+// Now returns the time on the stack's own clock, which starts at New and which
+// events and socket tables use.
+func (s *Stack) Now() tcp.Time { return s.now() }
+
+// now is never 0, which means "no time".
+func (s *Stack) now() tcp.Time { return tcp.Time(time.Since(s.start)) + 1 }
+
+// AddLink attaches the host to a link. Each prefix is an address of the host
+// with the network that is reachable through the link, as in 10.1.0.2/24. The
+// stack reads from the link from now on, and closes it in RemoveLink or Close.
+func (s *Stack) AddLink(l link.Link, prefixes ...netip.Prefix) error {
+	return s.attach(l, false, prefixes)
+}
+
+func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
+	a := &attachment{
+		link:     l,
+		index:    len(s.links), // never used again: packets may still name it
+		prefixes: slices.Clone(prefixes),
+		offloads: l.Offloads(),
+		done:     make(chan struct{}),
+	}
+	i := engine.Interface{
+		Index: a.index, MTU: l.MTU(), Prefixes: a.prefixes, MaxSuper: maxSuper, Loopback: loopback,
+	}
+	links := append(slices.Clone(s.links), a)
+	for _, sh := range s.shards {
+		now := sh.lock()
+		err := sh.engine.AddInterface(i)
+		sh.links = links
+		sh.settle(now)
+		if err != nil {
+			s.detach(a)
+			return err
+		}
+	}
+	s.links = links
+	go s.receive(a)
+	return nil
+}
+
+// detach takes the interface out of every shard. s.mu is held.
+func (s *Stack) detach(a *attachment) {
+	links := slices.Clone(s.links)
+	if a.index < len(links) {
+		links[a.index] = nil
+	}
+	for _, sh := range s.shards {
+		now := sh.lock()
+		sh.engine.RemoveInterface(a.index)
+		sh.links = links
+		sh.settle(now)
+	}
+	s.links = links
+}
+
+// ErrNoLink is returned for a link that the stack is not attached to.
+var ErrNoLink = errors.New("trivet: no such link")
+
+// RemoveLink detaches the host from a link and closes the link. Connections
+// over it stay, without a way to their peers, until they time out or another
+// link brings their address back.
+func (s *Stack) RemoveLink(l link.Link) error {
+	s.mu.Lock()
+	a := s.find(l)
+	if a == nil {
+		s.mu.Unlock()
+		return ErrNoLink
+	}
+	s.detach(a)
+	s.mu.Unlock()
+	err := l.Close()
+	<-a.done
+	return err
+}
+
+// find returns the attachment to l, nil if there is none. s.mu is held.
+func (s *Stack) find(l link.Link) *attachment {
+	for _, a := range s.links {
+		if a != nil && a.link == l {
+			return a
+		}
+	}
+	return nil
+}
+
+// AddRoute sends packets for the prefix out by the link, in addition to what
+// the link's own prefixes say; the longest prefix wins.
+func (s *Stack) AddRoute(prefix netip.Prefix, l link.Link) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.find(l)
+	if a == nil {
+		return ErrNoLink
+	}
+	for _, sh := range s.shards {
+		now := sh.lock()
+		err := sh.engine.AddRoute(prefix, a.index)
+		sh.settle(now)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// owns reports whether addr is one of the host's addresses.
+func (s *Stack) owns(addr netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.links {
+		if a == nil {
+			continue
+		}
+		for _, p := range a.prefixes {
+			if p.Addr().Unmap() == addr {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Close ends the host: it closes the listeners, closes every connection as
+// Conn.Close does, waits until all are done or ctx is, resets those that are
+// left, and closes the links. When it returns no goroutine of the stack is
+// left. It returns ctx's error if connections had to be reset, and
+// net.ErrClosed the second time.
+func (s *Stack) Close(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return net.ErrClosed
+	}
+	s.closed = true
+	listeners := s.listeners
+	s.listeners = nil
+	s.mu.Unlock()
+
+	for l := range listeners {
+		l.stop()
+	}
+	var drained []<-chan struct{}
+	for _, sh := range s.shards {
+		drained = append(drained, sh.closeConns())
+	}
+	var err error
+	for _, d := range drained {
+		select {
+		case <-d:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	for _, sh := range s.shards {
+		sh.abortConns()
+	}
+	for _, sh := range s.shards {
+		sh.stop()
+	}
+	return errors.Join(err, s.closeLinks())
+}
+
+// closeLinks closes the links and waits for every goroutine.
+func (s *Stack) closeLinks() error {
+	s.mu.Lock()
+	links := s.links
+	s.links = nil
+	s.mu.Unlock()
+	var errs []error
+	for _, a := range links {
+		if a != nil {
+			errs = append(errs, a.link.Close())
+			<-a.done
+		}
+	}
+	s.running.Wait()
+	return errors.Join(errs...)
+}
+
+// closeConns closes all connections and returns a channel that is closed when
+// they are done.
+func (s *shard) closeConns() <-chan struct{} {
+	drained := make(chan struct{})
+	now := s.lock()
+	s.draining = drained
+	for c := s.conns.first; c != nil; {
+		next := c.next // close may take c out of the list
+		if !c.closed {
+			c.close(now)
+		}
+		c = next
+	}
+	if s.draining != nil && s.conns.first == nil {
+		close(drained)
+		s.draining = nil
+	}
+	s.settle(now)
+	return drained
+}
+
+// abortConns resets the connections that are left.
+func (s *shard) abortConns() {
+	now := s.lock()
+	for s.conns.first != nil {
+		s.conns.first.abort(now)
+	}
+	s.settle(now)
+}
