@@ -69,8 +69,18 @@ network.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("trivet {{.Version}}\n")
-	root.AddCommand()
+	root.AddCommand(newServeCommand(), newGetCommand(), newNCCommand())
 	return root
+}
+
+// oneArg returns a check that a command gets one argument, called what.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("want %s, got %d arguments", what, len(args))
+		}
+		return nil
+	}
 }
 
 // version is the module version the command was built from, or the commit.
