@@ -66,7 +66,7 @@ func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
 	now := c.shard.lock()
 	defer c.shard.mu.Unlock()
 	if c.closed {
-		return &net.OpError{Op: "set", Net: c.network.String(), Addr: c.LocalAddr(), Err: net.ErrClosed}
+		return c.localError("set", net.ErrClosed)
 	}
 	if read && c.read.set(now, t, c.wakeReaders) {
 		c.readers.wakeAll()

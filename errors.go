@@ -63,6 +63,12 @@ func (c *Conn) opError(op string, err error) error {
 	}
 }
 
+// localError returns err as an operation that concerns the local end only
+// returns it.
+func (c *Conn) localError(op string, err error) error {
+	return &net.OpError{Op: op, Net: c.network.String(), Addr: c.LocalAddr(), Err: err}
+}
+
 // opError returns err as an operation on the listener returns it.
 func (l *Listener) opError(op string, err error) error {
 	return &net.OpError{Op: op, Net: l.network.String(), Addr: l.Addr(), Err: err}

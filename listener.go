@@ -296,7 +296,7 @@ func (l *Listener) Addr() net.Addr {
 func (l *Listener) SetDeadline(t time.Time) error {
 	select {
 	case <-l.closed:
-		return l.opError("set", net.ErrClosed)
+		return net.ErrClosed // bare, as package net returns it
 	default:
 		l.alarm.set(t)
 		return nil

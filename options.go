@@ -65,6 +65,10 @@ func (s *Stack) dialOptions(o tcp.Options, keepAlive time.Duration, cfg net.Keep
 
 // setOptions lets change change the socket options.
 func (c *Conn) setOptions(change func(*tcp.Options) error) error {
+	return c.opError("set", sysError("setsockopt", c.changeOptions(change)))
+}
+
+func (c *Conn) changeOptions(change func(*tcp.Options) error) error {
 	now := c.shard.lock()
 	err := net.ErrClosed
 	if !c.closed {
@@ -74,7 +78,7 @@ func (c *Conn) setOptions(change func(*tcp.Options) error) error {
 		}
 	}
 	c.shard.settle(now)
-	return c.opError("set", sysError("setsockopt", err))
+	return err
 }
 
 // Options returns the socket options in force.
@@ -126,19 +130,26 @@ func (c *Conn) SetKeepAliveConfig(cfg net.KeepAliveConfig) error {
 // SetReadBuffer sets the size of the receive buffer in bytes. It bounds the
 // window offered to the peer, which never shrinks from the right.
 func (c *Conn) SetReadBuffer(bytes int) error {
-	return c.setOptions(func(o *tcp.Options) error {
-		o.RecvBuffer = max(bytes, 1) // zero would be the default; the least is enforced below
-		return nil
-	})
+	return c.setBuffer(func(o *tcp.Options) { o.RecvBuffer = max(bytes, 1) })
 }
 
 // SetWriteBuffer sets the size of the send buffer in bytes: what may be
 // written before the peer has acknowledged it.
 func (c *Conn) SetWriteBuffer(bytes int) error {
-	return c.setOptions(func(o *tcp.Options) error {
-		o.SendBuffer = max(bytes, 1)
+	return c.setBuffer(func(o *tcp.Options) { o.SendBuffer = max(bytes, 1) })
+}
+
+// setBuffer lets set change a buffer size. Zero would be the default, so the
+// least that set asks for is 1 byte, which package tcp raises to its minimum.
+func (c *Conn) setBuffer(set func(*tcp.Options)) error {
+	err := c.changeOptions(func(o *tcp.Options) error {
+		set(o)
 		return nil
 	})
+	if err != nil {
+		return c.localError("set", err)
+	}
+	return nil
 }
 
 // SetLinger says what Close does while data is unsent or unacknowledged:
