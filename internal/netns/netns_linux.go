@@ -27,40 +27,67 @@ type NS struct {
 // fails if the environment has CI=true, so that no check is lost unseen.
 func New(tb testing.TB) *NS {
 	tb.Helper()
+	n := Create(tb)
+	// Never unlocked: the thread ends with the goroutine.
+	runtime.LockOSThread()
+	if err := n.enter(); err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// Create is New for a namespace that the calling test does not move into.
+func Create(tb testing.TB) *NS {
+	tb.Helper()
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
 		Unavailable(tb, "no TUN devices here: %v", err)
 	}
-	// Never unlocked: the thread ends with the goroutine, and with it the
-	// namespace.
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		Unavailable(tb, "a network namespace needs root: unshare: %v", err)
-	}
-	file, err := os.Open("/proc/thread-self/ns/net")
+	n := &NS{tb: tb}
+	var err error
+	inThread(func() {
+		if err = os.NewSyscallError("unshare", unix.Unshare(unix.CLONE_NEWNET)); err == nil {
+			n.file, err = os.Open("/proc/thread-self/ns/net")
+		}
+	})
 	if err != nil {
-		tb.Fatal(err)
+		Unavailable(tb, "a network namespace needs root: %v", err)
 	}
-	tb.Cleanup(func() { file.Close() })
-	ns := &NS{tb: tb, file: file}
-	ns.Run("ip", "link", "set", "lo", "up")
-	return ns
+	tb.Cleanup(func() { n.file.Close() })
+	n.Do(func() {
+		cmd := exec.Command(Tool(tb, "ip"), "link", "set", "lo", "up")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			tb.Errorf("%v: %v\n%s", cmd, err, out)
+		}
+	})
+	return n
+}
+
+// inThread calls f on a thread of its own, which ends with it.
+func inThread(f func()) {
+	done := make(chan struct{})
+	go func() { // ends when f returns
+		runtime.LockOSThread()
+		defer close(done)
+		f()
+	}()
+	<-done
+}
+
+// enter moves the calling thread into the namespace.
+func (n *NS) enter() error {
+	return os.NewSyscallError("setns", unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET))
 }
 
 // Do calls f in the namespace, on a thread of its own, and waits for it. It is
-// for the test's other goroutines.
+// for the test's other goroutines. f must not call FailNow.
 func (n *NS) Do(f func()) {
-	done := make(chan error)
-	go func() { // ends when f returns
-		runtime.LockOSThread()
-		err := unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET)
-		if err == nil {
-			f()
+	inThread(func() {
+		if err := n.enter(); err != nil {
+			n.tb.Error(err)
+			return
 		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
-		n.tb.Errorf("setns: %v", err)
-	}
+		f()
+	})
 }
 
 // Run runs a command of the system in the namespace and returns what it
