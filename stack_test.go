@@ -1,0 +1,301 @@
+package trivet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+func TestConfig(t *testing.T) {
+	tests := []struct {
+		name string
+		cfg  trivet.Config
+		ok   bool
+	}{
+		{name: "zero", ok: true},
+		{name: "TimeWait smallest", cfg: trivet.Config{TimeWait: time.Second}, ok: true},
+		{name: "TimeWait largest", cfg: trivet.Config{TimeWait: 240 * time.Second}, ok: true},
+		{name: "TimeWait too small", cfg: trivet.Config{TimeWait: time.Second - 1}},
+		{name: "TimeWait too large", cfg: trivet.Config{TimeWait: 240*time.Second + 1}},
+		{name: "most shards", cfg: trivet.Config{Shards: 64}, ok: true},
+		{name: "too many shards", cfg: trivet.Config{Shards: 65}},
+		{name: "negative shards", cfg: trivet.Config{Shards: -1}},
+		{name: "ports backwards", cfg: trivet.Config{FirstPort: 2000, LastPort: 1000}},
+		{name: "negative backlog", cfg: trivet.Config{MaxBacklog: -1}},
+		{name: "negative buffer", cfg: trivet.Config{RecvBuffer: -1}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s, err := trivet.New(test.cfg)
+			if (err == nil) != test.ok || (err != nil && !errors.Is(err, trivet.ErrConfig)) {
+				t.Errorf("New(%+v) = %v, want success %v", test.cfg, err, test.ok)
+			}
+			if err == nil {
+				closeHost(t, s)
+			}
+		})
+	}
+}
+
+// Links come and go; what is not attached is told apart.
+func TestLinks(t *testing.T) {
+	s := newHost(t, trivet.Config{}, nil, nil)
+	defer closeHost(t, s)
+	a, b := link.Pair(1500, link.PairOptions{})
+	net10 := netip.MustParsePrefix("10.0.0.0/8")
+	if err := s.AddRoute(net10, a); !errors.Is(err, trivet.ErrNoLink) {
+		t.Errorf("AddRoute before AddLink: %v, want %v", err, trivet.ErrNoLink)
+	}
+	if err := s.RemoveLink(a); !errors.Is(err, trivet.ErrNoLink) {
+		t.Errorf("RemoveLink before AddLink: %v, want %v", err, trivet.ErrNoLink)
+	}
+	if _, err := s.Dial("tcp", "10.1.0.2:1"); !errors.Is(err, syscall.ENETUNREACH) {
+		t.Errorf("Dial without a link: %v, want %v", err, syscall.ENETUNREACH)
+	}
+	if err := s.AddLink(a, clientPrefixes...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Dial("tcp", "192.0.2.1:1"); !errors.Is(err, syscall.ENETUNREACH) {
+		t.Errorf("Dial without a route: %v, want %v", err, syscall.ENETUNREACH)
+	}
+	if err := s.AddRoute(net10, a); err != nil {
+		t.Errorf("AddRoute: %v", err)
+	}
+	if got := len(s.Stats().Links); got != 2 {
+		t.Errorf("%d links, want 2 with the loopback", got)
+	}
+	if err := s.RemoveLink(a); err != nil {
+		t.Errorf("RemoveLink: %v", err)
+	}
+	if _, err := a.Write(nil); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Write to a removed link: %v, want %v", err, net.ErrClosed)
+	}
+	if err := s.AddLink(b, clientPrefixes...); err != nil {
+		t.Errorf("AddLink of another link with the same addresses: %v", err)
+	}
+}
+
+// AddRoute reaches hosts beyond the link's own network.
+func TestAddRoute(t *testing.T) {
+	a, b := link.Pair(1500, link.PairOptions{})
+	client := newHost(t, trivet.Config{}, a, prefixes("10.1.0.1/32"))
+	server := newHost(t, trivet.Config{}, b, prefixes("192.0.2.1/32"))
+	defer closeHost(t, server)
+	defer closeHost(t, client)
+	if err := client.AddRoute(netip.MustParsePrefix("0.0.0.0/0"), a); err != nil {
+		t.Fatal(err)
+	}
+	if err := server.AddRoute(netip.MustParsePrefix("10.1.0.0/16"), b); err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, server, "tcp", ":7")
+	wait := echo(l)
+	c, err := client.Dial("tcp", "192.0.2.1:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exchange(c); err != nil {
+		t.Error(err)
+	}
+	c.Close()
+	l.Close()
+	wait()
+}
+
+// LinkDown is told of a link that fails, not of one that is closed.
+func TestLinkDown(t *testing.T) {
+	broken := errors.New("broken")
+	down := make(chan error, 2)
+	cfg := trivet.Config{LinkDown: func(_ link.Link, err error) { down <- err }}
+	s := newHost(t, cfg, failingLink{err: broken}, clientPrefixes)
+	if err := <-down; !errors.Is(err, broken) {
+		t.Errorf("LinkDown(%v), want %v", err, broken)
+	}
+	closeHost(t, s)
+	if len(down) > 0 {
+		t.Errorf("LinkDown(%v) after Close", <-down)
+	}
+}
+
+// failingLink is a link whose Read fails at once.
+type failingLink struct{ err error }
+
+func (l failingLink) Read([]wire.Packet) (int, error)    { return 0, l.err }
+func (l failingLink) Write(p []wire.Packet) (int, error) { return len(p), nil }
+func (l failingLink) MTU() int                           { return 1500 }
+func (l failingLink) Offloads() link.Offloads            { return 0 }
+func (l failingLink) Close() error                       { return nil }
+
+// After Close everything says net.ErrClosed, and a second Close too.
+func TestStackClosed(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	c, _ := connect(t, client, server)
+	l := listen(t, client, "tcp", ":0")
+	closeHost(t, client)
+	ctx := context.Background()
+	calls := []struct {
+		name string
+		call func() error
+	}{
+		{"Close", func() error { return client.Close(ctx) }},
+		{"Listen", func() error { _, err := client.Listen("tcp", ":0"); return err }},
+		{"Dial", func() error { _, err := client.Dial("tcp", serverIP4+":1"); return err }},
+		{"AddLink", func() error { a, _ := link.Pair(1500, link.PairOptions{}); return client.AddLink(a) }},
+		{"Accept", func() error { _, err := l.Accept(); return err }},
+		{"Listener.Close", l.Close},
+		{"Read", func() error { _, err := c.Read(make([]byte, 1)); return err }},
+		{"Write", func() error { _, err := c.Write(make([]byte, 1)); return err }},
+		{"Conn.Close", c.Close},
+	}
+	for _, call := range calls {
+		if err := call.call(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s after Stack.Close: %v, want %v", call.name, err, net.ErrClosed)
+		}
+	}
+	if got := c.Info().State; got != tcp.StateClosed {
+		t.Errorf("state after Stack.Close is %v, want CLOSED", got)
+	}
+}
+
+// Close sends FIN on every connection and waits for the peers (SOCK-53).
+func TestStackCloseGraceful(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	c, s := connect(t, client, server)
+	if _, err := c.Write([]byte("last words")); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		all, err := io.ReadAll(s)
+		if string(all) != "last words" {
+			err = fmt.Errorf("read %q, %v", all, err)
+		}
+		s.Close()
+		done <- err
+	}()
+	if err := client.Close(context.Background()); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// Close resets the connections whose peers do not end in time, and says so.
+func TestStackCloseForced(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	_, s := connect(t, client, server)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := client.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Close: %v, want %v", err, context.DeadlineExceeded)
+	}
+	buf := make([]byte, 1)
+	var err error
+	for err == nil || errors.Is(err, io.EOF) {
+		// The FIN comes first; a write is answered by the reset.
+		if _, err = s.Read(buf); errors.Is(err, io.EOF) {
+			_, err = s.Write(buf)
+		}
+	}
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("peer of a reset connection: %v, want EPIPE or ECONNRESET", err)
+	}
+}
+
+// Calls that wait end with net.ErrClosed when the stack is closed.
+func TestStackCloseWakes(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	c, _ := connect(t, client, server)
+	l := listen(t, client, "tcp", ":0")
+	results := make(chan error, 3)
+	go func() { _, err := c.Read(make([]byte, 1)); results <- err }()
+	go func() { _, err := c.Write(make([]byte, 64<<20)); results <- err }()
+	go func() { _, err := l.Accept(); results <- err }()
+	closeHost(t, client)
+	for range cap(results) {
+		if err := <-results; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("call that waited: %v, want %v", err, net.ErrClosed)
+		}
+	}
+}
+
+// The socket table shows listeners once, connections with their state, and
+// TIME-WAIT.
+func TestConnections(t *testing.T) {
+	client, server := newPair(t, pairConfig{host: trivet.Config{Shards: 4}})
+	c, s := connect(t, client, server)
+	listen(t, server, "tcp", ":80")
+	want := func(name string, stack *trivet.Stack, want map[tcp.State]int) {
+		t.Helper()
+		got := map[tcp.State]int{}
+		for _, info := range stack.Connections() {
+			got[info.State]++
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: sockets by state %v, want %v", name, got, want)
+		}
+	}
+	want("open, client", client, map[tcp.State]int{tcp.StateEstablished: 1})
+	want("open, server", server, map[tcp.State]int{tcp.StateEstablished: 1, tcp.StateListen: 2})
+	c.Close()
+	s.Read(make([]byte, 1)) // the FIN has come
+	want("half closed, server", server, map[tcp.State]int{tcp.StateCloseWait: 1, tcp.StateListen: 2})
+	s.Close()
+	closeGracefully(t, server) // waits for the ACK of our FIN
+	want("closed, client", client, map[tcp.State]int{tcp.StateTimeWait: 1})
+}
+
+// Names go to Config.Resolve; without it only localhost is one.
+func TestResolve(t *testing.T) {
+	resolve := func(_ context.Context, host string) ([]netip.Addr, error) {
+		switch host {
+		case "self.example":
+			return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.IPv6Loopback()}, nil
+		case "six.example":
+			return []netip.Addr{netip.IPv6Loopback()}, nil
+		}
+		return nil, errors.New("who?")
+	}
+	s := newHost(t, trivet.Config{Resolve: resolve}, nil, nil)
+	defer closeHost(t, s)
+	l4 := listen(t, s, "tcp4", "self.example:0")
+	for _, test := range []struct {
+		network, host string
+		want          string
+	}{
+		{"tcp", "self.example", ""},
+		{"tcp4", "self.example", ""},
+		{"tcp", "localhost", ""},
+		{"tcp6", "self.example", "dial tcp6 [::1]" + portOf(l4.Addr()) + ": connect: connection refused"},
+		{"tcp", "six.example", "dial tcp [::1]" + portOf(l4.Addr()) + ": connect: connection refused"},
+		{"tcp4", "six.example", "dial tcp4: address six.example: no suitable address found"},
+		{"tcp", "none.example", "dial tcp: lookup none.example: who?"},
+	} {
+		c, err := s.Dial(test.network, test.host+portOf(l4.Addr()))
+		if got := fmt.Sprint(err); err != nil && got != test.want || err == nil && test.want != "" {
+			t.Errorf("Dial(%q, %q): %v, want %q", test.network, test.host, err, test.want)
+		}
+		if err == nil {
+			c.Close()
+		}
+	}
+	bare := newHost(t, trivet.Config{}, nil, nil)
+	defer closeHost(t, bare)
+	_, err := bare.Dial("tcp", "self.example:80")
+	var dns *net.DNSError
+	if !errors.As(err, &dns) || !dns.IsNotFound {
+		t.Errorf("Dial of a name without Resolve: %v, want a net.DNSError with IsNotFound", err)
+	}
+}
