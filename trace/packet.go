@@ -54,7 +54,7 @@ type Packet struct {
 	// Corrupted says that the link changed bytes, Delayed that it held the
 	// packet back so that others overtake it.
 	Corrupted, Delayed bool
-	// Data is the packet from its IP header on: as it was sent until it
-	// arrives, then as it arrived.
+	// Data is the packet from its IP header on: as it is on the link when the
+	// Packet is shown to a hook, as it was sent in a Log.
 	Data []byte
 }

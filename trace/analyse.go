@@ -1,0 +1,170 @@
+package trace
+
+import (
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// segmentKind is what a segment is for.
+type segmentKind uint8
+
+const (
+	kindAck       segmentKind = iota // acknowledges something new
+	kindAckAgain                     // says what was said before
+	kindDuplicate                    // asks for what is missing
+	kindWindow                       // tells a new window
+	kindHandshake                    // the third segment of the handshake
+	kindSyn
+	kindSynAck
+	kindData
+	kindFin
+	kindReset
+	kindKeepAlive
+	kindWindowProbe
+)
+
+// direction is what was sent one way so far.
+type direction struct {
+	sent   []*segment
+	begun  bool
+	maxEnd seqnum.Value // after the last byte sent
+	hasAck bool
+	ack    seqnum.Value // the last acknowledgement number sent
+	window uint16
+	hasFin bool
+	finEnd seqnum.Value // after the FIN
+}
+
+// analyse finds out what each segment is for, which ones repeat others, and
+// where relative numbers start. It looks at the segments in the order of
+// sending, as an observer who sees both ends at once.
+func (c *conversation) analyse() {
+	c.findISNs()
+	var dirs [2]direction
+	for _, seg := range c.segments {
+		d, peer := &dirs[seg.from], &dirs[seg.from.other()]
+		seg.repeats = d.overlap(seg)
+		if seg.repeats != nil {
+			seg.repeats.repeated = true
+		}
+		seg.kind = seg.classify(d)
+		seg.acksFin = seg.tcp.Flags.Has(wire.ACK) && peer.hasFin && seg.tcp.Ack == peer.finEnd
+		d.record(seg)
+		e := &c.ends[seg.from]
+		if seg.repeats == nil && seg.tcp.Seq == e.isn.seq.Add(1) && len(seg.text) > 0 {
+			e.text = seg.text
+		}
+	}
+}
+
+// findISNs takes the initial sequence number of each direction from its SYN,
+// or else from the first segment that tells it.
+func (c *conversation) findISNs() {
+	for _, seg := range c.segments {
+		s, own, peer := &seg.tcp, &c.ends[seg.from].isn, &c.ends[seg.from.other()].isn
+		if s.Flags.Has(wire.SYN) {
+			*own = isn{known: true, seq: s.Seq, knownTS: own.knownTS, ts: own.ts}
+		}
+		if !own.known && !s.Flags.Has(wire.RST) {
+			own.known, own.seq = true, s.Seq-1
+		}
+		if !peer.known && s.Flags.Has(wire.ACK) {
+			peer.known, peer.seq = true, s.Ack-1
+		}
+		if !own.knownTS && s.Options.HasTS {
+			own.knownTS, own.ts = true, s.Options.TSVal
+		}
+	}
+}
+
+// overlap returns the last segment that sent some of the same before.
+func (d *direction) overlap(seg *segment) *segment {
+	s := &seg.tcp
+	if s.Len() == 0 || s.Flags.Has(wire.RST) || !d.begun || !s.Seq.Less(d.maxEnd) {
+		return nil
+	}
+	for i := len(d.sent) - 1; i >= 0; i-- {
+		old := &d.sent[i].tcp
+		if old.Len() > 0 && old.Seq.Less(s.End()) && s.Seq.Less(old.End()) {
+			return d.sent[i]
+		}
+	}
+	return nil
+}
+
+func (seg *segment) classify(d *direction) segmentKind {
+	s := &seg.tcp
+	switch {
+	case s.Flags.Has(wire.RST):
+		return kindReset
+	case s.Flags.Has(wire.SYN | wire.ACK):
+		return kindSynAck
+	case s.Flags.Has(wire.SYN):
+		return kindSyn
+	case s.Flags.Has(wire.FIN):
+		return kindFin
+	case seg.send.caused(tcp.RuleKeepAliveProbe):
+		return kindKeepAlive
+	case seg.send.caused(tcp.RuleZeroWindowProbe):
+		return kindWindowProbe
+	case s.PayloadLen > 0:
+		return kindData
+	}
+	return seg.classifyAck(d)
+}
+
+// classifyAck tells apart the segments that only acknowledge.
+func (seg *segment) classifyAck(d *direction) segmentKind {
+	s := &seg.tcp
+	switch {
+	case seg.opensConnection(d):
+		return kindHandshake
+	case !d.hasAck || d.ack.Less(s.Ack):
+		return kindAck
+	case s.Options.NumSACK > 0 || seg.send.caused(tcp.RuleOutOfOrder):
+		return kindDuplicate
+	case s.Window != d.window:
+		return kindWindow
+	}
+	return kindAckAgain
+}
+
+// opensConnection reports whether the segment is the first since the SYN.
+func (seg *segment) opensConnection(d *direction) bool {
+	for _, old := range d.sent {
+		if !old.tcp.Flags.Has(wire.SYN) || old.tcp.Flags.Has(wire.ACK) {
+			return false
+		}
+	}
+	return len(d.sent) > 0
+}
+
+func (d *direction) record(seg *segment) {
+	s := &seg.tcp
+	d.sent = append(d.sent, seg)
+	if s.Flags.Has(wire.RST) {
+		return
+	}
+	if !d.begun || d.maxEnd.Less(s.End()) {
+		d.begun, d.maxEnd = true, s.End()
+	}
+	if s.Flags.Has(wire.ACK) {
+		d.hasAck, d.ack = true, s.Ack
+	}
+	d.window = s.Window
+	if s.Flags.Has(wire.FIN) {
+		d.hasFin, d.finEnd = true, s.End()
+	}
+}
+
+// caused reports whether the rule decided something at the same end at the
+// same moment, before the item.
+func (it *item) caused(r tcp.Rule) bool {
+	for x := it.after; x != nil; x = x.after {
+		if x.has(r) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,226 @@
+package trace
+
+import "fmt"
+
+// message is one entry of the catalogue of explanations.
+type message uint8
+
+const (
+	msgNone message = iota
+
+	// Columns, title and end.
+	msgWhat
+	msgStart
+	msgFindings
+	msgNothingLost
+	msgNoConnection
+	msgLegend
+	msgLegendRelative
+	msgLegendScale
+
+	// Calls and timers.
+	msgCallListen
+	msgCallConnect
+	msgCallAccept
+	msgCallWrite
+	msgCallEOF
+	msgCallClose
+	msgCallCloseWrite
+	msgCallCloseRead
+	msgCallAbort
+	msgCallFailed
+	msgTimerTimeWait
+	msgTimerFinWait2
+	msgTimerUserTimeout
+	msgTimerGivesUp
+	msgTimerOther
+
+	// Segments.
+	msgSyn
+	msgSynCrossing
+	msgSynAck
+	msgHandshake
+	msgFirstData
+	msgData
+	msgAck
+	msgAckDelayed
+	msgAckAgain
+	msgDuplicate
+	msgWindowZero
+	msgWindowOpen
+	msgFin
+	msgFinData
+	msgAckFin
+	msgReset
+	msgResetRefuse
+	msgKeepAlive
+	msgWindowProbe
+	msgChallenge
+	msgRepeatTimeout
+	msgRepeatFast
+	msgRepeat
+	msgRepeatNeedless
+
+	// What becomes of them.
+	msgLostRandom
+	msgLostQueue
+	msgLostUnplugged
+	msgLostFilter
+	msgLostSize
+	msgArrives
+	msgCorrupted
+	msgLinkDuplicate
+	msgOutOfOrder
+	msgGapFilled
+	msgHadAlready
+	msgTooFar
+	msgRefused
+	msgAborted
+	msgFinWait2
+	msgCloseWait
+	msgClosing
+	msgTimeWait
+	msgClosed
+	msgTimeWaitAgain
+
+	// Findings.
+	msgFindHandshake
+	msgFindBytes
+	msgFindLost
+	msgFindRepeatTimeout
+	msgFindRepeatFast
+	msgFindRepeat
+	msgFindNeedless
+	msgFindCorrupted
+	msgFindDuplicated
+	msgFindReordered
+	msgFindTimeWait
+	msgFindReset
+	msgFindGaveUp
+	msgFindOpen
+
+	numMessages
+)
+
+// say returns the message in the language, with its arguments filled in.
+func (l Lang) say(m message, args ...any) string {
+	text := catalogue[m][l]
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// catalogue has every explanation in every language. Both texts of an entry
+// take the same arguments in the same order, or by number.
+var catalogue = [numMessages][numLangs]string{
+	msgNone:         {"", ""},
+	msgWhat:         {"what happens", "发生了什么"},
+	msgStart:        {"before it begins", "开始之前"},
+	msgFindings:     {"Findings", "小结"},
+	msgNothingLost:  {"Nothing was lost, nothing was sent again.", "没有丢失，也没有重传。"},
+	msgNoConnection: {"No TCP connection in this record.", "记录中没有 TCP 连接。"},
+	msgLegend: {
+		"#n FLAGS seq:end(len) ack N win W <options>   flags: S SYN, F FIN, R RST, P PSH, . ACK   --X lost   - - crossing",
+		"#n 标志 起始:结束(长度) ack 确认号 win 窗口 <选项>   标志：S SYN，F FIN，R RST，P PSH，. ACK   --X 丢失   - - 交错",
+	},
+	msgLegendRelative: {
+		"Sequence numbers and time stamps count from the first of each side.",
+		"序号和时间戳都从各方的第一个算起。",
+	},
+	msgLegendScale: {
+		"win is as on the wire; after the handshake a unit of %s's is %d bytes, of %s's %d (window scale).",
+		"win 是报文里的原值；握手之后 %s 的每单位为 %d 字节，%s 的为 %d 字节（窗口扩大因子）。",
+	},
+
+	msgCallListen:       {"the program waits for callers", "程序等待连接"},
+	msgCallConnect:      {"the program wants to connect", "程序要建立连接"},
+	msgCallAccept:       {"the program takes the connection", "程序接受连接"},
+	msgCallWrite:        {"the program hands over %d bytes", "程序交出 %d 字节"},
+	msgCallEOF:          {"the program has read to the end", "程序读到了流的末尾"},
+	msgCallClose:        {"the program closes", "程序关闭连接"},
+	msgCallCloseWrite:   {"the program will write no more, but still reads", "程序不再发送，但仍接收"},
+	msgCallCloseRead:    {"the program will read no more", "程序不再接收"},
+	msgCallAbort:        {"the program aborts", "程序中止连接"},
+	msgCallFailed:       {"the call fails: %v", "调用失败：%v"},
+	msgTimerTimeWait:    {"2MSL is over: nothing is left of the connection", "2MSL 已过，连接不留痕迹"},
+	msgTimerFinWait2:    {"nobody owns the connection and no FIN came: given up", "连接已无主，又没有等到 FIN，放弃"},
+	msgTimerUserTimeout: {"user timeout: no answer for too long", "用户超时：太久没有回应"},
+	msgTimerGivesUp:     {"gives up: sent again too often without an answer", "放弃：多次重传都没有回应"},
+	msgTimerOther:       {"the timer fires", "定时器到期"},
+
+	msgSyn:            {"asks to connect; numbers start here", "请求连接，告知自己的起始序号"},
+	msgSynCrossing:    {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
+	msgSynAck:         {"agrees, with numbers of its own", "同意连接，告知自己的起始序号"},
+	msgHandshake:      {"confirms: the connection is open", "确认，三次握手完成"},
+	msgFirstData:      {"%q", "%q"},
+	msgData:           {"%d bytes of data", "%d 字节数据"},
+	msgAck:            {"has all before %d", "%d 之前的已全部收到"},
+	msgAckDelayed:     {"has all before %d (delayed ACK)", "%d 之前的已全部收到（延迟确认）"},
+	msgAckAgain:       {"says again: has all before %d", "重申：%d 之前的已全部收到"},
+	msgDuplicate:      {"duplicate ACK: still waits for %d", "重复确认：仍在等 %d"},
+	msgWindowZero:     {"has all before %d, but no room for more", "%d 之前的已收到，但缓冲区已满"},
+	msgWindowOpen:     {"has room again: window update", "又有空间了：更新窗口"},
+	msgFin:            {"FIN: has nothing more to send", "FIN：没有数据要发了"},
+	msgFinData:        {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
+	msgAckFin:         {"confirms the FIN", "确认对方的 FIN"},
+	msgReset:          {"RST: breaks the connection off", "RST：强行终止连接"},
+	msgResetRefuse:    {"RST: nothing listens here", "RST：此端口无人监听"},
+	msgKeepAlive:      {"keep-alive: are you still there?", "保活探测：你还在吗？"},
+	msgWindowProbe:    {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
+	msgChallenge:      {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
+	msgRepeatTimeout:  {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
+	msgRepeatFast:     {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
+	msgRepeat:         {"#%d again", "重传 #%d"},
+	msgRepeatNeedless: {"(#%d had arrived)", "（#%d 其实已到达）"},
+
+	msgLostRandom:    {"LOST on the way", "途中丢失"},
+	msgLostQueue:     {"LOST: the link's queue is full", "丢失：链路队列已满"},
+	msgLostUnplugged: {"LOST: the link is unplugged", "丢失：链路已断开"},
+	msgLostFilter:    {"LOST: dropped on purpose", "丢失：人为丢弃"},
+	msgLostSize:      {"LOST: too large for the link", "丢失：超过链路的最大长度"},
+	msgArrives:       {"#%d arrives", "#%d 到达"},
+	msgCorrupted:     {"arrives damaged: checksum wrong, dropped", "到达时已损坏：校验和不符，丢弃"},
+	msgLinkDuplicate: {"the link's duplicate of #%d", "链路复制的 #%d"},
+	msgOutOfOrder:    {"a gap before it: kept aside", "前面有缺口，先存起来"},
+	msgGapFilled:     {"fills the gap", "补上缺口"},
+	msgHadAlready:    {"had it already", "已经收到过"},
+	msgTooFar:        {"not acceptable here", "不可接受"},
+	msgRefused:       {"the call fails: connection refused", "连接被拒绝"},
+	msgAborted:       {"the connection is gone", "连接就此终止"},
+	msgFinWait2:      {"now waits for the peer's FIN", "接着等对方的 FIN"},
+	msgCloseWait:     {"the peer may still send", "对方还可以继续发送"},
+	msgClosing:       {"both closed at once: the FINs crossed", "双方同时关闭，FIN 交错"},
+	msgTimeWait:      {"waits 2MSL, in case its last ACK gets lost", "等待 2MSL，以防最后的 ACK 丢失"},
+	msgClosed:        {"all is said: closed", "全部完成，关闭"},
+	msgTimeWaitAgain: {"the last ACK was lost: repeats it", "最后的 ACK 丢了，再发一次"},
+
+	msgFindHandshake:     {"The handshake took %s.", "握手用时 %s。"},
+	msgFindBytes:         {"%s sent %d bytes, %s %d.", "%s 发送了 %d 字节，%s 发送了 %d 字节。"},
+	msgFindLost:          {"#%d from %s was lost: %s.", "%[2]s 的 #%[1]d 丢失：%[3]s。"},
+	msgFindRepeatTimeout: {"#%d repeats #%d: no ACK came within %s.", "#%d 重传 #%d：%s 内没有等到确认。"},
+	msgFindRepeatFast:    {"#%d repeats #%d: duplicate ACKs said it was missing.", "#%d 快速重传 #%d：重复确认表明它丢了。"},
+	msgFindRepeat:        {"#%d repeats #%d.", "#%d 重传 #%d。"},
+	msgFindNeedless:      {"#%d repeats #%d, which had arrived: its ACK was lost or late.", "#%d 重传 #%d，而后者其实已到达：是它的确认丢了或迟了。"},
+	msgFindCorrupted:     {"#%d from %s arrived damaged and was dropped.", "%[2]s 的 #%[1]d 到达时已损坏，被丢弃。"},
+	msgFindDuplicated:    {"#%d from %s arrived twice.", "%[2]s 的 #%[1]d 到达了两次。"},
+	msgFindReordered:     {"#%d from %s was held back; later ones overtook it.", "%[2]s 的 #%[1]d 被耽搁，后发的先到。"},
+	msgFindTimeWait:      {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
+	msgFindReset:         {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
+	msgFindGaveUp:        {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},
+	msgFindOpen:          {"At the end %s is in %s, %s in %s.", "结束时 %s 处于 %s，%s 处于 %s。"},
+}
+
+// lossMessages says what a fate is called beside the arrow.
+var lossMessages = [numFates]message{
+	FateLoss: msgLostRandom, FateQueue: msgLostQueue, FateUnplugged: msgLostUnplugged,
+	FateFilter: msgLostFilter, FateSize: msgLostSize,
+}
+
+// fateText is the fate in words, for the findings.
+func (l Lang) fateText(f Fate) string {
+	if l == English {
+		return f.String()
+	}
+	return [numFates]string{"在途", "送达", "随机丢包", "队列已满", "链路断开", "人为丢弃", "过长"}[f]
+}

@@ -1,0 +1,246 @@
+package trace
+
+import (
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// side is one end of a conversation: 0 is drawn on the left, 1 on the right.
+type side int
+
+func (s side) other() side { return 1 - s }
+
+// end is what is known of one host of a conversation.
+type end struct {
+	host  string
+	tuple wire.FourTuple // as this host sees it
+	first tcp.State      // before anything happened
+	items []*item        // in order
+	isn   isn
+	text  []byte // the first payload bytes this end sent, to quote them
+}
+
+// item is something that happens at one end and gets a place in its column.
+type item struct {
+	kind  itemKind
+	time  tcp.Time
+	order int // in the log
+	side  side
+	seg   *segment // itemSend, itemArrive
+	event tcp.Event
+	state tcp.State // after it
+	rules []tcp.Rule
+	// edges are the states it went through, each with its reason.
+	edges []edge
+	// after is the item of the same end that led to it at the same moment.
+	after *item
+}
+
+type edge struct {
+	to   tcp.State
+	rule tcp.Rule
+}
+
+type itemKind uint8
+
+const (
+	itemSend itemKind = iota
+	itemArrive
+	itemCall
+	itemTimer
+)
+
+func (it *item) has(r tcp.Rule) bool {
+	for _, x := range it.rules {
+		if x == r {
+			return true
+		}
+	}
+	return false
+}
+
+// became reports whether the item took its end into the state.
+func (it *item) became(s tcp.State) bool {
+	for _, e := range it.edges {
+		if e.to == s {
+			return true
+		}
+	}
+	return false
+}
+
+// conversation is one connection between two hosts, taken from a log.
+type conversation struct {
+	start    tcp.Time // of the log
+	ends     [2]end
+	segments []*segment // in order of sending
+}
+
+// converse collects the connection that the style asks for; nil when the log
+// has none.
+func converse(log *Log, style *Style) *conversation {
+	c := &conversation{}
+	if len(log.Entries) > 0 {
+		c.start = log.Entries[0].Time
+	}
+	if !c.choose(log, style) {
+		return nil
+	}
+	for s := range c.ends {
+		c.ends[s].first = firstState(log, &c.ends[s])
+	}
+	b := builder{conversation: c, byPacket: map[*Packet]*segment{}}
+	for i := range log.Entries {
+		b.order = i
+		b.add(&log.Entries[i])
+	}
+	c.analyse()
+	return c
+}
+
+// choose finds the two ends of the connection.
+func (c *conversation) choose(log *Log, style *Style) bool {
+	seen := map[wire.FourTuple]bool{}
+	for i := range log.Entries {
+		e := &log.Entries[i]
+		if e.Kind != EntrySent {
+			continue
+		}
+		seg := decode(e.Packet)
+		if seg == nil || seen[seg.tuple] || seen[seg.tuple.Reverse()] {
+			continue
+		}
+		seen[seg.tuple] = true
+		if len(seen) <= style.Connection {
+			continue
+		}
+		c.ends[0].host, c.ends[0].tuple = e.Packet.From, seg.tuple
+		c.ends[1].host, c.ends[1].tuple = e.Packet.To, seg.tuple.Reverse()
+		if style.Left == c.ends[1].host {
+			c.ends[0], c.ends[1] = c.ends[1], c.ends[0]
+		}
+		return true
+	}
+	return false
+}
+
+// firstState is the state that the first transition left: LISTEN for a
+// listener, unless the log shows how it began to listen, and CLOSED for a
+// client.
+func firstState(log *Log, e *end) tcp.State {
+	for i := range log.Entries {
+		x := &log.Entries[i]
+		if x.Kind != EntryEvent || x.Host != e.host || !e.owns(x.Event.Tuple) {
+			continue
+		}
+		if x.Event.Call == "listen" {
+			return tcp.StateClosed
+		}
+		if x.Event.Kind == tcp.EventState {
+			return x.Event.From
+		}
+	}
+	return tcp.StateClosed
+}
+
+// owns reports whether an event with the tuple belongs to this end: to the
+// connection, or to the listener it came from.
+func (e *end) owns(t wire.FourTuple) bool {
+	if t == e.tuple {
+		return true
+	}
+	return t.RemotePort == 0 && t.LocalPort == e.tuple.LocalPort
+}
+
+// builder turns the entries of a log into items.
+type builder struct {
+	*conversation
+	byPacket map[*Packet]*segment
+	order    int
+}
+
+func (b *builder) add(e *Entry) {
+	if e.Kind == EntryEvent {
+		b.event(e)
+		return
+	}
+	seg := b.byPacket[e.Packet]
+	if seg == nil {
+		seg = decode(e.Packet)
+		if seg == nil || (seg.tuple != b.ends[0].tuple && seg.tuple != b.ends[1].tuple) {
+			return
+		}
+		if seg.tuple == b.ends[1].tuple {
+			seg.from = 1
+		}
+		b.byPacket[e.Packet] = seg
+	}
+	switch e.Kind {
+	case EntrySent:
+		b.segments = append(b.segments, seg)
+		b.place(&item{kind: itemSend, time: e.Time, side: seg.from, seg: seg})
+	case EntryDelivered:
+		b.place(&item{kind: itemArrive, time: e.Time, side: seg.from.other(), seg: seg})
+	}
+}
+
+func (b *builder) event(e *Entry) {
+	s := side(0)
+	for ; s < 2; s++ {
+		if b.ends[s].host == e.Host && b.ends[s].owns(e.Event.Tuple) {
+			break
+		}
+	}
+	if s == 2 {
+		return
+	}
+	switch e.Event.Kind {
+	case tcp.EventCall, tcp.EventTimer:
+		kind := itemCall
+		if e.Event.Kind == tcp.EventTimer {
+			kind = itemTimer
+		}
+		it := &item{kind: kind, time: e.Time, side: s, event: e.Event}
+		b.place(it)
+		if e.Event.Call == "listen" {
+			it.state = tcp.StateListen
+		}
+	case tcp.EventState:
+		it := b.current(s, e.Time)
+		it.state = e.Event.To
+		it.edges = append(it.edges, edge{e.Event.To, e.Event.Rule})
+	case tcp.EventRule:
+		it := b.current(s, e.Time)
+		it.rules = append(it.rules, e.Event.Rule)
+	}
+}
+
+// place adds an item to the column of its end, in the state the end is in.
+func (b *builder) place(it *item) {
+	e := &b.ends[it.side]
+	it.order = b.order
+	it.state = e.first
+	if n := len(e.items); n > 0 {
+		last := e.items[n-1]
+		it.state = last.state
+		if last.time == it.time {
+			it.after = last
+		}
+	}
+	if it.kind == itemSend {
+		it.seg.send = it
+	} else if it.kind == itemArrive {
+		it.seg.arrive = it
+	}
+	e.items = append(e.items, it)
+}
+
+// current is the item during which something happens at an end: the last one,
+// unless that is over.
+func (b *builder) current(s side, now tcp.Time) *item {
+	e := &b.ends[s]
+	if n := len(e.items); n == 0 || e.items[n-1].time != now {
+		b.place(&item{kind: itemTimer, time: now, side: s})
+	}
+	return e.items[len(e.items)-1]
+}

@@ -1,0 +1,147 @@
+package trace
+
+import (
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Findings are what a look at the whole conversation shows: how long the
+// handshake took, what was lost and what was sent again for it, by number, and
+// how it ended; one sentence each.
+func (l *Ladder) Findings() []string {
+	if l.talk == nil {
+		return nil
+	}
+	f := finder{explainer: explainer{l.talk, l.style.Lang, l.style.Seq}}
+	f.handshake()
+	f.totals()
+	f.losses()
+	f.repeats()
+	f.ending()
+	return f.found
+}
+
+type finder struct {
+	explainer
+	found []string
+}
+
+func (f *finder) add(m message, args ...any) { f.found = append(f.found, f.lang.say(m, args...)) }
+
+// handshake finds the time from the first SYN to the moment when its sender
+// was in ESTABLISHED.
+func (f *finder) handshake() {
+	for s := range f.ends {
+		var syn tcp.Time
+		for _, it := range f.ends[s].items {
+			if it.kind == itemSend && it.seg.kind == kindSyn && syn == 0 {
+				syn = it.time
+			}
+			if syn != 0 && it.became(tcp.StateEstablished) {
+				f.add(msgFindHandshake, short(it.time.Sub(syn)))
+				return
+			}
+		}
+	}
+}
+
+// totals counts the bytes of each direction, those sent again once.
+func (f *finder) totals() {
+	var bytes [2]int
+	for s := range bytes {
+		begun := false
+		var end seqnum.Value
+		for _, seg := range f.segments {
+			if seg.from != side(s) || seg.tcp.PayloadLen == 0 {
+				continue
+			}
+			first, last := seg.tcp.Seq, seg.tcp.Seq.Add(seqnum.Size(seg.tcp.PayloadLen))
+			if begun && first.Less(end) {
+				first = seqnum.Min(end, last)
+			}
+			bytes[s] += last.Diff(first)
+			if !begun || end.Less(last) {
+				begun, end = true, last
+			}
+		}
+	}
+	f.add(msgFindBytes, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
+}
+
+// losses lists what the link did to packets.
+func (f *finder) losses() {
+	for _, seg := range f.segments {
+		p := seg.packet
+		switch {
+		case p.Fate.Lost():
+			f.add(msgFindLost, p.Number, p.From, f.lang.fateText(p.Fate))
+		case p.Corrupted:
+			f.add(msgFindCorrupted, p.Number, p.From)
+		case p.Delayed:
+			f.add(msgFindReordered, p.Number, p.From)
+		}
+	}
+	for s := range f.ends {
+		for _, it := range f.ends[s].items {
+			if it.kind == itemArrive && it.seg.packet.Copy > 0 {
+				f.add(msgFindDuplicated, it.seg.packet.Number, it.seg.packet.From)
+			}
+		}
+	}
+}
+
+// repeats lists what was sent again, and why.
+func (f *finder) repeats() {
+	quiet := true
+	for _, seg := range f.segments {
+		quiet = quiet && seg.packet.Fate <= FateDelivered
+		old := seg.repeats
+		if old == nil || seg.kind == kindWindowProbe {
+			continue
+		}
+		quiet = false
+		n, m := seg.packet.Number, old.packet.Number
+		switch {
+		case old.arrive != nil && old.arrive.time < seg.send.time:
+			f.add(msgFindNeedless, n, m)
+		case seg.reason() == tcp.RuleRetransmitTimeout:
+			f.add(msgFindRepeatTimeout, n, m, short(seg.send.time.Sub(old.send.time)))
+		case seg.reason() == tcp.RuleFastRetransmit:
+			f.add(msgFindRepeatFast, n, m)
+		default:
+			f.add(msgFindRepeat, n, m)
+		}
+	}
+	if quiet {
+		f.add(msgNothingLost)
+	}
+}
+
+// ending tells how the connection ended at each end.
+func (f *finder) ending() {
+	var last [2]tcp.State
+	for s := range f.ends {
+		e := &f.ends[s]
+		last[s] = e.first
+		var waiting tcp.Time
+		for _, it := range e.items {
+			last[s] = it.state
+			for _, edge := range it.edges {
+				switch {
+				case edge.to == tcp.StateTimeWait:
+					waiting = it.time
+				case edge.rule == tcp.RuleTimeWaitExpired:
+					f.add(msgFindTimeWait, e.host, short(it.time.Sub(waiting)))
+				case edge.rule == tcp.RuleRetriesExhausted || edge.rule == tcp.RuleSynAckExhausted:
+					f.add(msgFindGaveUp, e.host, short(it.time.Sub(f.start)))
+				}
+			}
+		}
+	}
+	for _, seg := range f.segments {
+		if seg.kind == kindReset {
+			f.add(msgFindReset, seg.packet.Number, seg.packet.From)
+		}
+	}
+	f.add(msgFindOpen, f.ends[0].host, last[0], f.ends[1].host, last[1])
+}

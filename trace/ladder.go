@@ -1,0 +1,223 @@
+package trace
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// Ladder is a conversation drawn as text: time runs down, the left end on the
+// left, the right end on the right, an arrow for each segment between them,
+// and beside it what happens.
+//
+//	  time client        segments                         server         time  what happens
+//	0.0000 SYN-SENT     -- #1 S 0:0(0) win 65535 ------> SYN-RECEIVED 0.0100  asks to connect
+//	0.0200 ESTABLISHED  <- #2 S. 0:0(0) ack 1 ---------- SYN-RECEIVED 0.0100  agrees
+//
+// On each side stand the time when the segment left or reached that end, and
+// the state it was in after that. A segment whose way crosses another's takes
+// two rows, one where it is sent and one where it arrives.
+type Ladder struct {
+	style Style
+	talk  *conversation // nil when there is none
+	rows  []row
+}
+
+// NewLadder draws a connection of the log. The log must not change while the
+// ladder is in use.
+func NewLadder(log *Log, style Style) *Ladder {
+	if style.Width == 0 {
+		style.Width = defaultWidth
+	}
+	style.Width = max(style.Width, minWidth)
+	l := &Ladder{style: style, talk: converse(log, &style)}
+	if l.talk != nil {
+		l.rows = l.talk.rows()
+	}
+	return l
+}
+
+// WriteTo writes the ladder and its findings.
+func (l *Ladder) WriteTo(w io.Writer) (int64, error) {
+	count := &counter{w: w}
+	out := bufio.NewWriter(count)
+	if l.talk == nil {
+		fmt.Fprintln(out, l.style.Lang.say(msgNoConnection))
+	} else {
+		d := newDrawing(l)
+		d.head()
+		for i := range l.rows {
+			d.row(&l.rows[i])
+		}
+		for _, line := range d.lines {
+			fmt.Fprintln(out, line)
+		}
+		l.writeEnd(out)
+	}
+	err := out.Flush()
+	return count.n, err
+}
+
+func (l *Ladder) writeEnd(w io.Writer) {
+	say := l.style.Lang.say
+	fmt.Fprintf(w, "\n%s\n", say(msgLegend))
+	if l.style.Seq != SeqAbsolute {
+		fmt.Fprintln(w, say(msgLegendRelative))
+	}
+	if shifts := l.talk.shifts(); shifts != [2]int{} {
+		fmt.Fprintln(w, say(msgLegendScale, l.talk.ends[0].host, 1<<shifts[0], l.talk.ends[1].host, 1<<shifts[1]))
+	}
+	fmt.Fprintf(w, "\n%s\n", say(msgFindings))
+	for _, f := range l.Findings() {
+		fmt.Fprintf(w, "  - %s\n", f)
+	}
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// The columns of a ladder, in characters. The arrows take what is left.
+const (
+	stateWidth = 12 // SYN-RECEIVED
+	noteWidth  = 30
+	gap        = 2 // before the notes
+	longWait   = 400 * time.Millisecond
+	timePlaces = 4
+)
+
+// drawing lays out one ladder.
+type drawing struct {
+	*Ladder
+	explain    explainer
+	timeWidth  int
+	arrowWidth int
+	lines      []string
+	last       tcp.Time // the latest moment drawn
+}
+
+func newDrawing(l *Ladder) *drawing {
+	d := &drawing{Ladder: l, explain: explainer{l.talk, l.style.Lang, l.style.Seq}, last: l.talk.start}
+	end := l.talk.start
+	for _, r := range l.rows {
+		for _, it := range r.items {
+			if it != nil {
+				end = max(end, it.time)
+			}
+		}
+	}
+	d.timeWidth = max(len(d.clock(end)), len("time"))
+	d.arrowWidth = l.style.Width - noteWidth - gap - 2*(d.timeWidth+stateWidth+2)
+	return d
+}
+
+// clock prints a moment in seconds since the start of the log.
+func (d *drawing) clock(t tcp.Time) string {
+	return fmt.Sprintf("%.*f", timePlaces, t.Sub(d.talk.start).Seconds())
+}
+
+func (d *drawing) head() {
+	say := d.style.Lang.say
+	left, right := &d.talk.ends[0], &d.talk.ends[1]
+	d.line("time", left.host, "", right.host, "time", say(msgWhat))
+	d.line("s", left.tuple.Local().String(), "", right.tuple.Local().String(), "", "")
+	d.lines = append(d.lines, strings.Repeat("-", d.style.Width))
+}
+
+// line adds a line with all columns. A name too long for the left state
+// column runs on over the arrows, one for the right state column over the time.
+func (d *drawing) line(t0, left, arrow, right, t1, note string) {
+	middle := fmt.Sprintf("%-*s %-*s", stateWidth, left, d.arrowWidth, arrow)
+	if len(left) > stateWidth {
+		middle = fmt.Sprintf("%-*s", stateWidth+1+d.arrowWidth, left)
+	}
+	s := fmt.Sprintf("%*s %s %-*s %*s", d.timeWidth, t0, middle, stateWidth, right, d.timeWidth, t1)
+	if len(right) > stateWidth {
+		s = fmt.Sprintf("%*s %s %s", d.timeWidth, t0, middle, right)
+	}
+	if note != "" {
+		s += strings.Repeat(" ", max(gap, d.style.Width-noteWidth-len(s))) + note
+	}
+	d.lines = append(d.lines, strings.TrimRight(s, " "))
+}
+
+// row draws one row, after a break if nothing happened for long.
+func (d *drawing) row(r *row) {
+	first, last := r.span()
+	if wait := first.Sub(d.last); wait > longWait {
+		d.pause(wait)
+	}
+	d.last = max(d.last, last)
+
+	var times, states [2]string
+	for s, it := range r.items {
+		states[s] = r.states[s].String()
+		if it != nil {
+			times[s] = d.clock(it.time)
+		}
+	}
+	arrows := d.arrows(r)
+	notes := wrap(d.explain.row(r), noteWidth)
+	for i := range max(len(arrows), len(notes)) {
+		var arrow, note string
+		if i < len(arrows) {
+			arrow = arrows[i]
+		}
+		if i < len(notes) {
+			note = notes[i]
+		}
+		if i == 0 {
+			d.line(times[0], states[0], arrow, states[1], times[1], note)
+		} else {
+			d.line("", "", arrow, "", "", note)
+		}
+	}
+}
+
+// span returns the first and the last moment of a row.
+func (r *row) span() (first, last tcp.Time) {
+	for _, it := range r.items {
+		if it != nil {
+			first = tcp.Earliest(first, it.time)
+			last = max(last, it.time)
+		}
+	}
+	return first, last
+}
+
+// pause draws a line for a long wait.
+func (d *drawing) pause(wait time.Duration) {
+	text := fmt.Sprintf(". . .  %s later  . . .", short(wait))
+	from := d.timeWidth + stateWidth + 2 + max(0, d.arrowWidth-len(text))/2
+	d.lines = append(d.lines, strings.Repeat(" ", from)+text)
+}
+
+// shifts are the window scales that the two ends announced, zero unless both
+// did, for only then they hold.
+func (c *conversation) shifts() [2]int {
+	var shifts [2]int
+	var has [2]bool
+	for _, seg := range c.segments {
+		if seg.kind != kindSyn && seg.kind != kindSynAck {
+			continue
+		}
+		has[seg.from] = seg.tcp.Options.HasWScale
+		shifts[seg.from] = min(int(seg.tcp.Options.WScale), 14)
+	}
+	if !has[0] || !has[1] {
+		return [2]int{}
+	}
+	return shifts
+}
