@@ -198,7 +198,7 @@ func (s *Stack) open(n network, local, remote netip.AddrPort, opt tcp.Options) (
 	for i := range s.shards {
 		sh := s.shards[(first+i)%len(s.shards)]
 		now := sh.lock()
-		if sh.draining != nil || sh.closed {
+		if sh.closing {
 			sh.mu.Unlock()
 			return nil, net.ErrClosed
 		}

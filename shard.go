@@ -21,10 +21,10 @@ type shard struct {
 	engine *engine.Engine
 	links  []*attachment // by interface index; replaced, never changed
 
-	conns connList // of users, until they are closed and done
-	// draining is closed when conns is empty; nil until Stack.Close.
-	draining chan struct{}
-	closed   bool // nothing is sent any more
+	conns   connList      // of users, until they are closed and done
+	closing bool          // Stack.Close was called: no new connections
+	drained chan struct{} // closed once closing and conns is empty
+	closed  bool          // nothing is sent any more
 
 	freeWaiters *waiter
 	numFree     int
@@ -161,26 +161,33 @@ func (l *connList) add(c *Conn) {
 	l.first = c
 }
 
-func (l *connList) remove(c *Conn) {
+// remove reports whether c was in the list.
+func (l *connList) remove(c *Conn) bool {
 	switch {
 	case c.prev != nil:
 		c.prev.next = c.next
 	case l.first == c:
 		l.first = c.next
 	default:
-		return // not in the list
+		return false
 	}
 	if c.next != nil {
 		c.next.prev = c.prev
 	}
 	c.next, c.prev = nil, nil
+	return true
 }
 
 // forget drops a connection that is closed and will send no more.
 func (s *shard) forget(c *Conn) {
-	s.conns.remove(c)
-	if s.draining != nil && s.conns.first == nil {
-		close(s.draining)
-		s.draining = nil
+	if s.conns.remove(c) {
+		s.checkDrained()
+	}
+}
+
+// checkDrained tells Stack.Close when the last connection is gone.
+func (s *shard) checkDrained() {
+	if s.closing && s.conns.first == nil {
+		close(s.drained)
 	}
 }

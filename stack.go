@@ -249,9 +249,9 @@ func (s *Stack) closeLinks() error {
 // closeConns closes all connections and returns a channel that is closed when
 // they are done.
 func (s *shard) closeConns() <-chan struct{} {
-	drained := make(chan struct{})
 	now := s.lock()
-	s.draining = drained
+	drained := make(chan struct{})
+	s.drained = drained
 	for c := s.conns.first; c != nil; {
 		next := c.next // close may take c out of the list
 		if !c.closed {
@@ -259,10 +259,8 @@ func (s *shard) closeConns() <-chan struct{} {
 		}
 		c = next
 	}
-	if s.draining != nil && s.conns.first == nil {
-		close(drained)
-		s.draining = nil
-	}
+	s.closing = true
+	s.checkDrained()
 	s.settle(now)
 	return drained
 }
