@@ -69,9 +69,9 @@ func (s *shard) settle(now tcp.Time) {
 // send sends what the engine has to send until there is nothing left. It is
 // called with the lock, and sending set, and releases both.
 func (s *shard) send(now tcp.Time, rounds int) {
-	for more := true; more; {
+	for {
 		s.again = false
-		more = s.engine.Output(now, &s.out)
+		more := s.engine.Output(now, &s.out)
 		s.engine.Wake()
 		s.arm(now)
 		if s.out.Len() == 0 {
@@ -81,9 +81,11 @@ func (s *shard) send(now tcp.Time, rounds int) {
 		s.mu.Unlock()
 		transmit(links, &s.out, &s.plain)
 		s.mu.Lock()
+		if !more && !s.again {
+			break
+		}
 		now = s.stack.now()
-		more = more || s.again
-		if rounds--; rounds == 0 && more && !s.closed {
+		if rounds--; rounds == 0 && !s.closed {
 			// Ends when it has nothing left to send; Stack.Close waits.
 			s.stack.running.Go(func() { s.send(s.lock(), 0) })
 			s.mu.Unlock()
