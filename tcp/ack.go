@@ -129,14 +129,15 @@ func (c *Conn) restartTimers(now Time) {
 
 // ackAgain handles SEG.ACK = SND.UNA: a window update, an answer to a probe,
 // or a duplicate ACK, a sign of loss. RFC 5681, Section 2: a duplicate has no
-// payload, no SYN or FIN, the same window, and finds data outstanding. With
-// SACK, it is one that has blocks (RFC 6675, Section 2).
+// payload, no SYN or FIN, the same window, and finds data outstanding; nor is
+// it a probe. With SACK, it is one that has blocks (RFC 6675, Section 2).
 func (c *Conn) ackAgain(now Time, seg *wire.Segment, windowChanged bool) {
 	if c.snd.wnd == 0 {
 		// The peer is there, it only has no room: R2 does not count.
 		c.count.retransmits = 0
 	}
-	if c.outstanding() == 0 || seg.Len() > 0 || (windowChanged && seg.Options.NumSACK == 0) {
+	if c.outstanding() == 0 || seg.Len() > 0 || seg.Seq.Less(c.rcv.nxt) ||
+		(windowChanged && seg.Options.NumSACK == 0) {
 		return
 	}
 	c.rule(now, RuleAckDuplicate)

@@ -31,7 +31,8 @@ type driver struct {
 	open  Open
 	c     Conn
 	batch Batch
-	sent  []string // what Output made and want has not taken
+	sent  []string     // what Output made and want has not taken
+	last  wire.Segment // the last one, without its payload
 	trace []string
 }
 
@@ -121,6 +122,8 @@ func (d *driver) output() {
 	d.c.Output(d.now, &d.batch)
 	for i := range d.batch.Segments {
 		d.sent = append(d.sent, d.format(&d.batch.Segments[i]))
+		d.last = d.batch.Segments[i]
+		d.last.Payload = nil
 	}
 }
 
@@ -246,12 +249,32 @@ func (d *driver) wantWrite(wantErr error) {
 	}
 }
 
-// connect opens actively, MSS 1000, and completes the handshake 10 ms later.
-func (d *driver) connect() *driver {
+// setOptions changes the options and lets the connection send.
+func (d *driver) setOptions(f func(*Options)) {
+	o := d.c.Options()
+	f(&o)
+	d.c.SetOptions(d.now, o)
+	d.output()
+}
+
+// stamp is the timestamps option of a segment sent now, when the peer's clock
+// stood at 100 as the connection began.
+func (d *driver) stamp() wire.Options {
+	return wire.Options{HasTS: true, TSVal: TSVal(d.now, 0) - 910, TSEcr: d.last.Options.TSVal}
+}
+
+// dial opens actively: the SYN is sent.
+func (d *driver) dial() {
 	d.t.Helper()
 	d.c.Dial(d.now, d.cfg, &d.open)
 	d.output()
 	d.want("S 0:0(0)")
+}
+
+// connect opens actively, MSS 1000, and completes the handshake 10 ms later.
+func (d *driver) connect() *driver {
+	d.t.Helper()
+	d.dial()
 	d.now = d.now.Add(10 * time.Millisecond)
 	o := wire.Options{MSS: 1000}
 	if !d.cfg.NoTimestamps {

@@ -115,17 +115,19 @@ func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
 	}
 	if c.keepAliveProbe(seg) {
 		// RFC 9293, Section 3.8.4 and Appendix A.2: its ACK may be news.
+		// Each is answered (Section 3.8.6.1), unless the ACK is bad: two ends
+		// that disagree must not keep each other busy.
 		c.rule(now, RuleKeepAliveProbeReceived)
 		if c.checkAck(now, seg) {
+			c.wants.ack = true
 			c.finishClose(now)
+			return false
 		}
 	} else {
 		c.rule(now, RuleUnacceptable)
 		c.noteDuplicate(seg)
 	}
-	if c.state != StateClosed {
-		c.answerUnacceptable(now, seg)
-	}
+	c.answerUnacceptable(now, seg)
 	return false
 }
 

@@ -86,6 +86,11 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	c.ts.offset = o.TSOffset
 	c.rtt.rto = initialRTO
 	c.rcv.quick = quickAcks
+	if !cfg.NoWindowScale {
+		// Every SYN of the connection offers the same, whatever becomes of the
+		// options: the peer may get to see only one.
+		c.rcv.shift = shiftFor(c.opt.RecvBuffer)
+	}
 	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
 	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
 	c.loss.recover = o.ISS
@@ -112,6 +117,8 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 	if c.rcv.scaled {
 		// RFC 7323, Section 2.3: a shift over 14 counts as 14.
 		c.snd.shift = min(o.WScale, maxShift)
+	} else {
+		c.rcv.shift = 0
 	}
 	c.setMSS()
 	c.reno = newReno(c.snd.mss, c.cfg.InitialWindow)
@@ -200,7 +207,7 @@ func (c *Conn) synOptions(now Time) wire.Options {
 	}
 	o.SACKPermitted = !c.cfg.NoSACK && (!answer || c.rcv.sack)
 	if !c.cfg.NoWindowScale && (!answer || c.rcv.scaled) {
-		o.HasWScale, o.WScale = true, shiftFor(c.opt.RecvBuffer)
+		o.HasWScale, o.WScale = true, c.rcv.shift
 	}
 	return o
 }

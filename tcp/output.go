@@ -100,14 +100,16 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 func (c *Conn) nextSize() (size int, fin bool) {
 	avail := c.unsent()
 	usable := c.snd.una.Add(c.snd.wnd).Diff(c.snd.nxt)
-	room := c.congestionRoom()
 	c.loss.limited = false
-	if room < c.snd.mss && c.inFlight() == 0 {
-		room = c.snd.mss
+	if usable <= 0 {
+		return 0, false // the window is used up, or was taken back
 	}
 	if avail == 0 {
-		// Only the FIN is left; it has to be in the window unless it is alone.
-		return 0, c.finPending() && usable > 0
+		return 0, c.finPending()
+	}
+	room := c.congestionRoom()
+	if room < c.snd.mss && c.inFlight() == 0 {
+		room = c.snd.mss
 	}
 	n := min(avail, usable)
 	if room < min(n, c.snd.mss) {

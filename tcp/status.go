@@ -66,9 +66,13 @@ func (c *Conn) SetOptions(now Time, o Options) {
 	if c.dead() {
 		return
 	}
+	o = c.opt
 	if o.MaxSeg != old.MaxSeg {
 		c.setMSS()
 		c.cc.resize(c.snd.mss)
+	}
+	if o.RecvBuffer > old.RecvBuffer {
+		c.windowFreed()
 	}
 	if !o.KeepAlive {
 		c.stopTimer(TimerKeepAlive)
