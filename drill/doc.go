@@ -1,0 +1,18 @@
+// Package drill runs packetdrill scripts against one engine in virtual time.
+//
+// A script says what the network and the user of a host do, and what the host
+// must answer: packets in ("<"), packets out (">"), system calls with their
+// results, settings in back-ticks, and assertions about the connection in
+// %{ }%. Parse reads the language of Google's packetdrill and of its BSD fork;
+// Run plays a script on an engine.Engine, whose clock is the script's, so a
+// script that spans hours takes microseconds and times are exact.
+//
+//	script, err := drill.Parse("accept.pkt", text, drill.Options{})
+//	result := drill.Run(script)
+//	fmt.Println(result.Status, result.Reason)
+//
+// Known limits: one connection is under test at a time, as in packetdrill;
+// tunnels (GRE, MPLS, PSP) and SCTP are read but make a script unsupported, as
+// does every feature that the engine does not have. Unsupported is never
+// counted as passed.
+package drill

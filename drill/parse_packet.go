@@ -1,0 +1,497 @@
+package drill
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"net/netip"
+	"strings"
+
+	"github.com/trivet-net/trivet/wire"
+)
+
+// packet reads a packet, beginning with its direction.
+func (p *parser) packet() *Packet {
+	k := &Packet{Out: p.isPunct(">")}
+	line := p.tok.Line
+	p.advance()
+	for p.err == nil {
+		k.IP = p.ipInfo()
+		switch {
+		case p.isWord("ipv4"), p.isWord("ipv6"):
+			p.advance()
+			p.addresses(k)
+		case p.isWord("gre"), p.isWord("GREv0"), p.isWord("mpls"), p.isWord("encap"), p.isWord("sctp"), p.isWord("udplite"):
+			k.Unsupported = p.tok.raw
+			p.skipLine(line)
+			return k
+		default:
+			p.transport(k, line)
+			return k
+		}
+	}
+	return k
+}
+
+// skipLine drops what is left of a packet that cannot be run: all tokens that
+// begin on its line, and on the lines below inside brackets that it opens.
+func (p *parser) skipLine(line int) {
+	depth := 0
+	for p.err == nil && p.tok.kind != tokenEOF && (p.tok.Line == line || depth > 0) {
+		switch p.tok.text {
+		case "(", "[", "{":
+			depth++
+		case ")", "]", "}":
+			depth--
+		}
+		p.advance()
+	}
+}
+
+// addresses reads "[info] A > B:" after ipv4 or ipv6.
+func (p *parser) addresses(k *Packet) {
+	k.IP = p.ipInfo()
+	k.Src = p.addr()
+	p.expect(">")
+	k.Dst = p.addr()
+	p.expect(":")
+}
+
+func (p *parser) addr() netip.Addr {
+	if p.tok.kind != tokenAddr {
+		p.fail("an IP address")
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(p.tok.text)
+	if err != nil {
+		p.fail("an IP address")
+	}
+	p.advance()
+	return a
+}
+
+// transport reads a packet from its transport header on.
+func (p *parser) transport(k *Packet, line int) {
+	switch {
+	case p.acceptWord("icmp"):
+		k.ICMP = p.icmp()
+	case p.acceptWord("udp"):
+		p.ports(k)
+		k.UDP = &UDP{Len: p.payload()}
+	default:
+		p.ports(k)
+		k.TCP = p.tcp(k.Out)
+	}
+	if !k.Out && k.IP.ECN == ECNECT01 {
+		p.failAt(Pos{line, 1}, "expected ect0 or ect1: ect01 is for packets out")
+	}
+}
+
+// ports reads "src > dst" if it is there.
+func (p *parser) ports(k *Packet) {
+	if p.tok.kind != tokenInt {
+		return
+	}
+	k.SrcPort = uint16(p.integer("a port", 0, math.MaxUint16))
+	p.expect(">")
+	k.DstPort = uint16(p.integer("a port", 0, math.MaxUint16))
+}
+
+// payload reads "(n)".
+func (p *parser) payload() int {
+	p.expect("(")
+	n := p.integer("a payload length", 0, math.MaxUint16)
+	p.expect(")")
+	return int(n)
+}
+
+// ipInfo reads "[...]" or "(...)" with what is said of the IP header.
+func (p *parser) ipInfo() IPInfo {
+	var i IPInfo
+	end := ""
+	switch {
+	case p.isPunct("["):
+		end = "]"
+	case p.isPunct("("):
+		end = ")"
+	default:
+		return i
+	}
+	p.advance()
+	for p.err == nil {
+		p.ipField(&i)
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(end)
+	return i
+}
+
+var ecnWords = map[string]ECN{
+	"noecn": ECNNone, "ect0": ECNECT0, "ect1": ECNECT1, "ce": ECNCE, "ect01": ECNECT01,
+}
+
+// dscpWords are the names of DSCP values (RFC 2474, RFC 2597, RFC 3246, RFC
+// 5865, RFC 8622).
+var dscpWords = map[string]uint8{
+	"cs0": 0, "cs1": 8, "cs2": 16, "cs3": 24, "cs4": 32, "cs5": 40, "cs6": 48, "cs7": 56,
+	"af11": 10, "af12": 12, "af13": 14, "af21": 18, "af22": 20, "af23": 22,
+	"af31": 26, "af32": 28, "af33": 30, "af41": 34, "af42": 36, "af43": 38, "ef": 46, "le": 1,
+}
+
+// ipField reads one thing said of the IP header.
+func (p *parser) ipField(i *IPInfo) {
+	word := p.tok.raw
+	if e, ok := ecnWords[word]; ok && p.tok.kind == tokenWord {
+		i.ECN = e
+		p.advance()
+		return
+	}
+	switch {
+	case p.acceptWord("ecn"):
+		e, ok := ecnWords[p.tok.raw]
+		if !ok {
+			p.fail("noecn, ect0, ect1, ect01 or ce")
+			return
+		}
+		i.ECN = e
+		p.advance()
+	case p.acceptWord("tos"), p.acceptWord("class"):
+		i.HasTOS = true
+		i.TOS = uint8(p.integer("a TOS byte", 0, math.MaxUint8))
+	case p.acceptWord("dscp"):
+		i.HasDSCP = true
+		if d, ok := dscpWords[p.tok.raw]; ok {
+			i.TOS = d << 2
+			p.advance()
+			return
+		}
+		i.TOS = uint8(p.integer("a DSCP", 0, 63)) << 2
+	case p.acceptWord("ttl"), p.acceptWord("hlim"):
+		i.TTL = uint8(p.integer("a TTL", 0, math.MaxUint8))
+	case p.acceptWord("flowlabel"):
+		i.HasFlowLabel = true
+		i.FlowLabel = uint32(p.integer("a flow label", 0, 1<<20-1))
+	default:
+		p.fail("ect0, ect1, ect01, ce, noecn, tos, class, dscp, ttl, hlim or flowlabel")
+	}
+}
+
+// tcp reads a segment from its flags on.
+func (p *parser) tcp(out bool) *TCP {
+	t := &TCP{}
+	p.flags(t)
+	p.sequence(t)
+	if p.acceptWord("ack") {
+		t.HasAck = true
+		t.Ack = uint32(p.integer("an acknowledgement number", 0, math.MaxUint32))
+		t.AckRaw = p.accept("!")
+	}
+	if p.acceptWord("win") {
+		t.HasWindow = true
+		t.Window = uint16(p.integer("a window", 0, math.MaxUint16))
+	}
+	if p.acceptWord("urg") {
+		t.Urgent = uint16(p.integer("an urgent pointer", 0, math.MaxUint16))
+	}
+	if p.isPunct("<") {
+		p.tcpOptions(t, out)
+	}
+	return t
+}
+
+var flagLetters = map[byte]wire.Flags{
+	'F': wire.FIN, 'S': wire.SYN, 'R': wire.RST, 'P': wire.PSH, '.': wire.ACK,
+	'U': wire.URG, 'E': wire.ECE, 'W': wire.CWR, 'C': wire.CWR, 'A': wire.AE,
+}
+
+// flags reads "SEW", "FP.", ".", "-" for none, or with an AccECN number "P.5".
+func (p *parser) flags(t *TCP) {
+	at := p.tok.Pos
+	if p.accept("-") {
+		return
+	}
+	text := ""
+	for p.tok.kind == tokenWord || p.isPunct(".") || p.tok.kind == tokenFloat {
+		adjacent := p.tok.Line == at.Line && p.tok.Col == at.Col+len(text)
+		if text != "" && !adjacent {
+			break
+		}
+		text += p.tok.raw
+		p.advance()
+	}
+	if text == "" {
+		p.fail("TCP flags such as S, P. or -")
+		return
+	}
+	for i := range len(text) {
+		c := text[i]
+		if c >= '0' && c <= '7' && !t.HasACE {
+			t.HasACE, t.ACE = true, c-'0'
+			continue
+		}
+		f, ok := flagLetters[c]
+		if !ok {
+			p.failAt(at, "expected TCP flags out of FSRP.UEWA, found %q", text)
+			return
+		}
+		t.Flags |= uint16(f)
+	}
+}
+
+// sequence reads "seq:end(len)", "seq:end(len)!" or "...(len)".
+func (p *parser) sequence(t *TCP) {
+	if p.tok.kind == tokenEllipsis {
+		p.advance()
+		t.SeqAny = true
+		t.Len = p.payload()
+		return
+	}
+	at := p.tok.Pos
+	t.Seq = uint32(p.integer("a sequence number", 0, math.MaxUint32))
+	p.expect(":")
+	end := uint32(p.integer("an end sequence number", 0, math.MaxUint32))
+	t.Len = p.payload()
+	if p.err == nil && end != t.Seq+uint32(t.Len) {
+		p.failAt(at, "expected seq:end(length) to add up, found %d:%d(%d)", t.Seq, end, t.Len)
+	}
+	t.SeqRaw = p.accept("!")
+}
+
+// The kinds of the TCP options that scripts name.
+const (
+	optionEOL       = 0
+	optionNOP       = 1
+	optionMSS       = 2
+	optionWScale    = 3
+	optionSACKOK    = 4
+	optionSACK      = 5
+	optionTimestamp = 8
+	optionMD5       = 19
+	optionFastOpen  = 34
+	optionAccECN0   = 172
+	optionAccECN1   = 174
+	optionExp       = 254
+)
+
+// tcpOptions reads "<option,option>" or "<...>".
+func (p *parser) tcpOptions(t *TCP, out bool) {
+	p.expect("<")
+	if p.tok.kind == tokenEllipsis {
+		if !out {
+			p.failAt(p.tok.Pos, "expected TCP options: <...> is for packets out")
+			return
+		}
+		t.AnyOptions = true
+		p.advance()
+		p.expect(">")
+		return
+	}
+	size := 0
+	for p.err == nil {
+		at := p.tok.Pos
+		o := p.tcpOption()
+		t.Options = append(t.Options, o)
+		if size += len(o.Bytes); size > 40 {
+			p.failAt(at, "expected at most 40 bytes of TCP options")
+		}
+		if !p.accept(",") {
+			break
+		}
+	}
+	p.expect(">")
+}
+
+func (p *parser) tcpOption() TCPOption {
+	switch {
+	case p.acceptWord("nop"):
+		return TCPOption{Kind: optionNOP, Bytes: []byte{optionNOP}}
+	case p.acceptWord("eol"):
+		return TCPOption{Kind: optionEOL, Bytes: []byte{optionEOL}}
+	case p.acceptWord("mss"):
+		n := p.integer("a segment size", 0, math.MaxUint16)
+		return option(optionMSS, binary.BigEndian.AppendUint16(nil, uint16(n)))
+	case p.acceptWord("wscale"):
+		return option(optionWScale, []byte{byte(p.integer("a window shift", 0, math.MaxUint8))})
+	case p.acceptWord("sackOK"):
+		return option(optionSACKOK, nil)
+	case p.acceptWord("sack"):
+		return p.sackOption()
+	case p.acceptWord("TS"):
+		return p.timestampOption()
+	case p.acceptWord("md5"):
+		return option(optionMD5, p.hexBytes("an MD5 digest"))
+	case p.acceptWord("FO"):
+		return option(optionFastOpen, p.hexBytes(""))
+	case p.acceptWord("FOEXP"):
+		return option(optionExp, append([]byte{0xf9, 0x89}, p.hexBytes("")...))
+	case p.acceptWord("ECN"):
+		return p.accECNOption()
+	case p.isWord("gen"), p.isWord("exp"), p.isWord("EXP"):
+		return p.genericOption()
+	}
+	p.fail("a TCP option: mss, wscale, sackOK, sack, TS, nop, eol, FO, FOEXP, md5, ECN or gen-N")
+	return TCPOption{}
+}
+
+// option returns the option of a kind with data.
+func option(kind uint8, data []byte) TCPOption {
+	return TCPOption{Kind: kind, Bytes: append([]byte{kind, uint8(2 + len(data))}, data...)}
+}
+
+func (p *parser) sackOption() TCPOption {
+	var data []byte
+	for p.err == nil && len(data) < 40 {
+		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the left edge of a SACK block", 0, math.MaxUint32)))
+		p.expect(":")
+		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the right edge of a SACK block", 0, math.MaxUint32)))
+		if p.tok.kind != tokenInt {
+			break
+		}
+	}
+	return option(optionSACK, data)
+}
+
+func (p *parser) timestampOption() TCPOption {
+	var val, ecr uint32
+	anyVal := false
+	if !p.acceptWord("val") {
+		p.fail("val")
+	}
+	if p.tok.kind == tokenEllipsis {
+		anyVal = true
+		p.advance()
+	} else {
+		val = uint32(p.integer("a timestamp", 0, math.MaxUint32))
+	}
+	if !p.acceptWord("ecr") {
+		p.fail("ecr")
+	}
+	ecr = uint32(p.integer("a timestamp echo", 0, math.MaxUint32))
+	data := binary.BigEndian.AppendUint32(nil, val)
+	o := option(optionTimestamp, binary.BigEndian.AppendUint32(data, ecr))
+	o.ValAny = anyVal
+	o.EcrRaw = p.accept("!")
+	return o
+}
+
+// hexBytes reads bytes written in hexadecimal. If what is empty they may be
+// missing.
+func (p *parser) hexBytes(what string) []byte {
+	if p.tok.kind != tokenWord && p.tok.kind != tokenInt {
+		if what != "" {
+			p.fail(what + " in hexadecimal")
+		}
+		return nil
+	}
+	b, err := hex.DecodeString(p.tok.text)
+	if err != nil || len(b) > 38 {
+		p.fail("at most 38 bytes in hexadecimal, two digits each")
+		return nil
+	}
+	p.advance()
+	return b
+}
+
+// accECNOption reads the counters of RFC 9768, Section 3.2.3, in the order in
+// which they are written.
+func (p *parser) accECNOption() TCPOption {
+	kind := uint8(optionAccECN0)
+	if p.isWord("e1b") {
+		kind = optionAccECN1
+	}
+	var data []byte
+	for p.isWord("e0b") || p.isWord("e1b") || p.isWord("ceb") {
+		p.advance()
+		n := p.integer("an AccECN counter", 0, 1<<24-1)
+		data = append(data, byte(n>>16), byte(n>>8), byte(n))
+	}
+	if len(data) == 0 {
+		p.fail("e0b, e1b or ceb")
+	}
+	return option(kind, data)
+}
+
+// genericOption reads "gen-KIND data" or "exp-EXID data" of the BSD fork, and
+// its "EXP-FO cookie".
+func (p *parser) genericOption() TCPOption {
+	generic := p.isWord("gen")
+	p.advance()
+	if !generic && p.accept("-") {
+		if p.acceptWord("FO") {
+			return option(optionExp, append([]byte{0xf9, 0x89}, p.hexBytes("")...))
+		}
+	}
+	text := strings.TrimPrefix(p.tok.raw, "-")
+	if p.tok.kind != tokenInt && p.tok.kind != tokenWord {
+		p.fail("'-' and a number")
+		return TCPOption{}
+	}
+	if generic {
+		kind := uint8(max(0, -p.tok.num))
+		if p.tok.kind != tokenInt || p.tok.num > 0 || p.tok.num < -math.MaxUint8 {
+			p.fail("an option kind from 0 to 255")
+		}
+		p.advance()
+		return option(kind, p.hexBytes(""))
+	}
+	if len(text)%2 == 1 {
+		text = "0" + text
+	}
+	exid, err := hex.DecodeString(text)
+	if err != nil || len(exid) > 4 {
+		p.fail("an experiment identifier in hexadecimal")
+		return TCPOption{}
+	}
+	p.advance()
+	return option(optionExp, append(exid, p.hexBytes("")...))
+}
+
+// icmp reads an ICMP message from its type on.
+func (p *parser) icmp() *ICMP {
+	m := &ICMP{Proto: wire.ProtoTCP}
+	if p.tok.kind != tokenWord {
+		p.fail("an ICMP type such as unreachable")
+		return m
+	}
+	m.Type = p.tok.text
+	line := p.tok.Line
+	p.advance()
+	if p.tok.kind == tokenWord && p.tok.Line == line && p.tok.raw != "mtu" && p.tok.raw != "id" {
+		m.Code = p.tok.text
+		p.advance()
+	}
+	if p.acceptWord("mtu") {
+		m.HasMTU = true
+		m.MTU = int(p.integer("an MTU", 0, math.MaxUint32))
+	}
+	if p.acceptWord("id") {
+		m.ID = int(p.integer("an echo identifier", 0, math.MaxUint16))
+	}
+	if p.accept("[") {
+		m.Quotes = true
+		p.quoted(m)
+		p.expect("]")
+	}
+	return m
+}
+
+// quoted reads what an ICMP message quotes.
+func (p *parser) quoted(m *ICMP) {
+	switch {
+	case p.acceptWord("udp"):
+		m.Proto = wire.ProtoUDP
+		m.Len = p.payload()
+	case p.acceptWord("udplite"):
+		m.Proto = 136
+		m.Len = p.payload()
+	case p.acceptWord("raw"):
+		m.Proto = 255
+		m.Len = p.payload()
+	default:
+		var t TCP
+		p.sequence(&t)
+		m.Seq, m.Len = t.Seq, t.Len
+	}
+}
