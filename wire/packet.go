@@ -131,14 +131,19 @@ func (p *Packet) CopyTo(dst *Packet) {
 	dst.SegSize, dst.Checksum, dst.Link, dst.n = p.SegSize, p.Checksum, p.Link, p.n
 	copy(dst.hdr[:p.n], p.hdr[:p.n])
 	for _, c := range p.Payload {
-		if c.Block == nil {
-			b := block.Get(len(c.Data))
-			c = block.Chunk{Block: b, Data: b.Bytes()[:copy(b.Bytes(), c.Data)]}
-		} else {
-			c.Block.Ref()
-		}
-		dst.Payload = append(dst.Payload, c)
+		dst.Payload = append(dst.Payload, own(c))
 	}
+}
+
+// own returns c with a reference of the caller's own, its bytes copied into a
+// block if they are in none.
+func own(c block.Chunk) block.Chunk {
+	if c.Block != nil {
+		c.Block.Ref()
+		return c
+	}
+	b := block.Get(len(c.Data))
+	return block.Chunk{Block: b, Data: b.Bytes()[:copy(b.Bytes(), c.Data)]}
 }
 
 // Batch is a reusable list of packets.
