@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"encoding/binary"
 	"flag"
 	"io"
 	"net/netip"
@@ -11,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -97,49 +98,30 @@ type sketch struct {
 	sack     []uint32
 }
 
-// packet builds an IPv4 packet; its checksums are left out, which nothing here
-// looks at.
+// packet builds the packet as it is on the wire.
 func (k *sketch) packet(host string) []byte {
-	src, dst, isn, peer, ts, ecr := clientAddr, serverAddr, uint32(clientISN), uint32(serverISN), uint32(clientTS), uint32(serverTS)
+	isn, peer, ts, ecr := uint32(clientISN), uint32(serverISN), uint32(clientTS), uint32(serverTS)
 	if host == "server" {
-		src, dst, isn, peer, ts, ecr = dst, src, peer, isn, ecr, ts
+		isn, peer, ts, ecr = peer, isn, ecr, ts
 	}
-	var o []byte
-	if k.syn {
-		o = append(o, 2, 4, 1460>>8, 1460&0xff, 4, 2)
-	} else {
-		o = append(o, 1, 1)
-	}
-	o = append(o, 8, 10)
-	o = binary.BigEndian.AppendUint32(o, ts+k.ts)
+	s := wire.Segment{Seq: seqnum.Value(isn + k.seq), Flags: k.flags, Window: k.win, Count: 1}
+	o := &s.Options
+	o.HasTS, o.TSVal = true, ts+k.ts
 	if k.flags.Has(wire.ACK) {
-		o = binary.BigEndian.AppendUint32(o, ecr+k.ecr)
-	} else {
-		o = append(o, 0, 0, 0, 0)
+		s.Ack, o.TSEcr = seqnum.Value(peer+k.ack), ecr+k.ecr
 	}
 	if k.syn {
-		o = append(o, 1, 3, 3, 7)
+		o.MSS, o.SACKPermitted, o.HasWScale, o.WScale = 1460, true, true, 7
 	}
-	if len(k.sack) > 0 {
-		o = append(o, 1, 1, 5, byte(2+4*len(k.sack)))
-		for _, v := range k.sack {
-			o = binary.BigEndian.AppendUint32(o, peer+v)
-		}
+	for i := 0; i+1 < len(k.sack); i += 2 {
+		o.SACK[o.NumSACK] = wire.SACKBlock{Left: seqnum.Value(peer + k.sack[i]), Right: seqnum.Value(peer + k.sack[i+1])}
+		o.NumSACK++
 	}
-	b := make([]byte, 40, 60+len(o)+len(k.text))
-	b[0], b[8], b[9] = 0x45, 64, wire.ProtoTCP
-	binary.BigEndian.PutUint16(b[2:], uint16(40+len(o)+len(k.text)))
-	copy(b[12:], src.Addr().AsSlice())
-	copy(b[16:], dst.Addr().AsSlice())
-	binary.BigEndian.PutUint16(b[20:], src.Port())
-	binary.BigEndian.PutUint16(b[22:], dst.Port())
-	binary.BigEndian.PutUint32(b[24:], isn+k.seq)
-	if k.flags.Has(wire.ACK) {
-		binary.BigEndian.PutUint32(b[28:], peer+k.ack)
-	}
-	b[32], b[33] = byte(20+len(o))/4<<4, byte(k.flags)
-	binary.BigEndian.PutUint16(b[34:], k.win)
-	return append(append(b, o...), k.text...)
+	s.Append(block.Chunk{Data: []byte(k.text)})
+	var p wire.Packet
+	p.BuildTCP(tupleOf(host), &s, 0)
+	p.FinishChecksum()
+	return p.AppendTo(nil)
 }
 
 // send puts a segment on the link and returns it, to arrive or be lost.
@@ -259,4 +241,3 @@ func TestLadderGolden(t *testing.T) {
 		})
 	}
 }
-
