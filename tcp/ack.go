@@ -15,7 +15,12 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.rule(now, RuleNoAck)
 		return false
 	}
-	if c.state == StateSynReceived && !c.completeHandshake(now, seg) {
+	opened := c.synUnacked() && c.ackOfSyn(seg.Ack)
+	switch {
+	case opened:
+		c.completeHandshake(now, seg)
+	case c.state == StateSynReceived:
+		c.refuse(now, seg, RuleHandshakeBadAck)
 		return false
 	}
 	switch {
@@ -31,7 +36,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 	c.noteTimestamp(now, seg)
 	c.count.lastRecv, c.count.lastAck = now, now
 	c.count.probes = 0
-	changed := c.updateWindow(now, seg)
+	changed := c.updateWindow(now, seg) || opened
 	switch {
 	case c.snd.una.Less(seg.Ack):
 		c.ackNew(now, seg)
@@ -74,11 +79,6 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.rule(now, RuleAckNew)
 	flight := c.outstanding()
 	acked := seg.Ack.Diff(c.snd.una)
-	if c.snd.una == c.iss {
-		// The SYN was acknowledged late: we closed in SYN-RECEIVED.
-		c.takeHandshakeRTT(now, seg)
-		acked--
-	}
 	data := max(0, min(seg.Ack.Diff(c.dataStart()), c.sndbuf.size))
 	c.snd.una = seg.Ack
 	if data > 0 {

@@ -291,5 +291,19 @@ func (d *driver) connect() *driver {
 	return d
 }
 
+// accept opens passively, MSS 1000: a listener sent SYN,ACK 10 ms ago, and the
+// ACK that completes the handshake is to come.
+func (d *driver) accept(mod ...func(*Handshake)) *driver {
+	h := &Handshake{Open: d.open, IRS: testIRS, Peer: wire.Options{MSS: 1000}, Window: 65535}
+	_, h.RcvWScale, h.RcvWindow = SynAckOptions(d.now, d.cfg, h)
+	h.SentAt = d.now
+	for _, m := range mod {
+		m(h)
+	}
+	d.now = d.now.Add(10 * time.Millisecond)
+	d.c.Accept(d.now, d.cfg, h)
+	return d
+}
+
 // noQuickAck uses up the quick ACKs of a new connection.
 func (d *driver) noQuickAck() *driver { d.c.rcv.quick = 0; return d }

@@ -52,14 +52,13 @@ func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
 	}
 	c.rule(now, RulePathMTU)
 	c.path.MTU = mtu
-	if !c.state.Synchronized() {
-		c.setMSS()
-		return true
-	}
+	old := c.snd.mss
 	c.setMSS()
 	c.cc.resize(c.snd.mss)
-	c.loss.mark(c.snd.una, c.snd.nxt)
-	c.loss.force = true
-	c.rtt.cancel()
+	if c.snd.mss < old && c.state.Synchronized() {
+		c.loss.mark(c.dataStart(), c.snd.nxt)
+		c.loss.force = true
+		c.rtt.cancel()
+	}
 	return true
 }

@@ -76,7 +76,7 @@ func (c *Conn) checkSyn(now Time, seg *wire.Segment) bool {
 	if !seg.Flags.Has(wire.SYN) || seg.Flags.Has(wire.RST) {
 		return true
 	}
-	if c.state != StateSynReceived || seg.Seq != c.irs || seg.Flags.Has(wire.FIN) {
+	if !c.synUnacked() || seg.Seq != c.irs || seg.Flags.Has(wire.FIN) {
 		c.rule(now, RuleChallengeSyn)
 		c.challenge(now)
 		return false
@@ -88,8 +88,9 @@ func (c *Conn) checkSyn(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	// Simultaneous open, RFC 9293, Section 3.5, Figure 7: the peer's SYN,ACK
-	// repeats its SYN. What follows the SYN is processed as usual.
+	// repeats its SYN.
 	c.completeHandshake(now, seg)
+	c.takeText(now, seg)
 	return false
 }
 

@@ -102,13 +102,13 @@ func (c *Conn) partialAck(now Time, acked int) {
 		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
 		l.impatient = true
 	}
-	c.resend(now)
+	c.resend()
 }
 
 // resend marks the first segment to be sent again, whatever the window says.
-func (c *Conn) resend(Time) {
-	end := seqnum.Min(c.snd.una.Add(seqnum.Size(c.snd.mss)), c.snd.nxt)
-	c.loss.mark(c.snd.una, end)
+func (c *Conn) resend() {
+	first := c.dataStart()
+	c.loss.mark(first, seqnum.Min(first.Add(seqnum.Size(c.snd.mss)), c.snd.nxt))
 	c.loss.force = true
 	c.rtt.cancel()
 }
@@ -134,6 +134,6 @@ func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
 		c.rule(now, RuleFastRetransmit)
 		c.cc.lost(c.outstanding())
 		*l = recovery{phase: lossFast, recover: c.snd.nxt, inflate: dupThresh * c.snd.mss}
-		c.resend(now)
+		c.resend()
 	}
 }

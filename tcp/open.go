@@ -77,6 +77,10 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	}
 	c.cfg.Counters.PassiveOpens++
 	c.state = StateSynReceived // the listener told the trace already
+	// Should the next segment not complete the handshake after all, the
+	// SYN,ACK goes out again.
+	c.rtt.backoff = uint8(h.Retransmits)
+	c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(cfg)))
 }
 
 // begin sets what does not depend on who opens.
@@ -84,7 +88,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: o.Options.WithDefaults()}
 	c.iss = o.ISS
 	c.ts.offset = o.TSOffset
-	c.rtt.rto = initialRTO
+	c.rtt.rto, c.rtt.next = initialRTO, o.ISS
 	c.rcv.quick = quickAcks
 	if !cfg.NoWindowScale {
 		// Every SYN of the connection offers the same, whatever becomes of the
@@ -198,7 +202,7 @@ func synWindow(o *Options) uint16 { return uint16(min(o.RecvBuffer, math.MaxUint
 // synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
 func (c *Conn) synOptions(now Time) wire.Options {
 	o := wire.Options{MSS: uint16(c.rcv.advMSS)}
-	answer := c.state == StateSynReceived
+	answer := c.state != StateSynSent
 	if !c.cfg.NoTimestamps && (!answer || c.ts.on) {
 		o.HasTS, o.TSVal = true, TSVal(now, c.ts.offset)
 		if answer {
@@ -212,9 +216,13 @@ func (c *Conn) synOptions(now Time) wire.Options {
 	return o
 }
 
+// synUnacked reports whether our SYN waits for its ACK: in SYN-SENT and
+// SYN-RECEIVED, and in FIN-WAIT-1 when the user closed before.
+func (c *Conn) synUnacked() bool { return c.snd.una == c.iss }
+
 // established completes the handshake: our SYN is acknowledged.
 func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
-	c.snd.una = seqnum.Max(c.snd.una, c.iss.Add(1))
+	c.snd.una = c.iss.Add(1)
 	c.takeHandshakeRTT(now, seg)
 	if c.count.retransmits > 0 {
 		// RFC 6928, Section 2: a lost SYN or SYN,ACK means an initial window
@@ -222,10 +230,13 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 		c.reno = newReno(c.snd.mss, 1)
 	}
 	c.count.retransmits = 0
-	c.stopTimer(TimerRetransmit)
-	c.stopTimer(TimerUserTimeout)
-	c.setState(now, StateEstablished, rule)
 	c.count.lastRecv = now
+	c.restartTimers(now)
+	if c.state.Synchronized() {
+		c.rule(now, rule) // in FIN-WAIT-1 already
+		return
+	}
+	c.setState(now, StateEstablished, rule)
 	c.startKeepAlive(now)
 }
 

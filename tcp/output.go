@@ -32,11 +32,7 @@ func (c *Conn) Output(now Time, out *Batch) {
 	if c.wants.syn {
 		c.sendSyn(now, out)
 	}
-	if !c.state.Synchronized() || c.snd.una == c.iss {
-		c.sendAcks(now, out)
-		return
-	}
-	if c.state != StateTimeWait {
+	if c.state.Synchronized() && c.state != StateTimeWait {
 		c.sendLost(now, out)
 		c.sendNew(now, out)
 		c.sendProbe(now, out)

@@ -21,17 +21,20 @@ func (c *Conn) read(p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
 		return 0, nil
+	case c.state == StateSynReceived:
+		// What came with the peer's SYN waits for the end of the handshake.
+		return 0, syscall.EAGAIN
 	case c.rcvbuf.size > 0:
 		n := c.rcvbuf.read(p)
 		c.windowFreed()
 		return n, nil
-	case c.finRcvd || c.readEnd:
+	case c.finRcvd:
 		return 0, io.EOF
 	}
 	if err := c.TakeError(); err != nil {
 		return 0, err
 	}
-	if c.dead() {
+	if c.readEnd || c.dead() {
 		return 0, io.EOF
 	}
 	return 0, syscall.EAGAIN

@@ -27,10 +27,10 @@ const (
 func (c *Conn) Ready() Ready {
 	var r Ready
 	over := c.dead() || c.err != nil
-	if over || c.rcvbuf.size > 0 || c.finRcvd || c.readEnd {
+	open := c.state.Synchronized()
+	if over || (open && (c.rcvbuf.size > 0 || c.finRcvd || c.readEnd)) {
 		r |= Readable
 	}
-	open := c.state.Synchronized()
 	if over || c.finWant || (open && 4*c.sendRoom() >= c.opt.SendBuffer) {
 		r |= Writable
 	}

@@ -40,30 +40,26 @@ func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
 	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(synWindow(&c.opt)))
 	c.rcv.lastAck = c.rcv.nxt
 	c.takeWindow(seg, 0)
-	if !seg.Flags.Has(wire.ACK) {
+	if seg.Flags.Has(wire.ACK) {
+		c.established(now, seg, RuleSynSentSynAck)
+		c.wants.ack = true
+	} else {
 		c.wants.syn = true
+		c.rtt.cancel() // the SYN goes a second time, with an ACK
 		c.setState(now, StateSynReceived, RuleSimultaneousOpen)
-		return
 	}
-	c.established(now, seg, RuleSynSentSynAck)
-	c.wants.ack = true
 	c.takeText(now, seg)
 }
 
-// completeHandshake handles an ACK in SYN-RECEIVED: RFC 9293, Section
-// 3.10.7.4, fifth check. It reports whether the connection is established.
-func (c *Conn) completeHandshake(now Time, seg *wire.Segment) bool {
-	if !c.ackOfSyn(seg.Ack) {
-		c.refuse(now, seg, RuleHandshakeBadAck)
-		return false
-	}
+// completeHandshake handles the ACK of our SYN once we have the peer's: RFC
+// 9293, Section 3.10.7.4, fifth check.
+func (c *Conn) completeHandshake(now Time, seg *wire.Segment) {
 	shift := c.snd.shift
 	if seg.Flags.Has(wire.SYN) {
 		shift = 0 // the window of a SYN is never scaled
 	}
 	c.takeWindow(seg, shift)
 	c.established(now, seg, RuleHandshakeAck)
-	return true
 }
 
 // takeWindow sets the send window from seg.

@@ -81,7 +81,7 @@ func (c *Conn) retransmitTimeout(now Time) {
 	c.count.retransmits++
 	c.rtt.backoff++
 	c.rtt.cancel()
-	if c.snd.una == c.iss {
+	if c.synUnacked() {
 		c.wants.syn = true
 		return
 	}
