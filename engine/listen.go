@@ -1,0 +1,256 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// Backlog counts the connections of a listener that wait to be accepted. The
+// parts of one listener in several shards share one; it is safe for concurrent
+// use.
+type Backlog struct {
+	limit int
+	count atomic.Int32
+}
+
+// NewBacklog returns a backlog that lets n+1 connections wait, as Linux counts.
+func NewBacklog(n int) *Backlog { return &Backlog{limit: max(n, 0)} }
+
+func (b *Backlog) waiting() int { return int(b.count.Load()) }
+
+// full reports whether no connection more may wait. The limit is the smaller
+// of the backlog's own and the engine's.
+func (b *Backlog) full(limit int) bool { return b.waiting() > min(b.limit, limit) }
+
+// take makes room for a connection and reports whether there was any.
+func (b *Backlog) take(limit int) bool {
+	if int(b.count.Add(1)) > min(b.limit, limit)+1 {
+		b.count.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (b *Backlog) give() { b.count.Add(-1) }
+
+// ListenOptions are the options of a listener.
+type ListenOptions struct {
+	// Backlog is shared by the parts of one listener in several shards. Nil:
+	// one of Config.MaxBacklog.
+	Backlog *Backlog
+	// Options go to the accepted connections.
+	Options tcp.Options
+	// ReusePort lets several listeners share an address and port; SYNs are
+	// spread over them by hash (SO_REUSEPORT).
+	ReusePort bool
+	// Waker is told when Accept has a connection (tcp.Readable).
+	Waker Waker
+}
+
+// Listener is a listening socket, or the part of one in this shard.
+type Listener struct {
+	engine  *Engine
+	addr    netip.AddrPort
+	options tcp.Options
+	backlog *Backlog
+	waker   Waker
+	share   bool // SO_REUSEPORT
+	awaited bool
+	waking  bool // in the list of those to be woken
+	closed  bool
+
+	first, last *Conn // the accept queue
+	half        halfOpenList
+}
+
+// Listen starts to listen. An unspecified address listens on all addresses of
+// its family; the invalid address on all of both. Port 0 is chosen. Errors:
+// EADDRINUSE, EADDRNOTAVAIL.
+func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*Listener, error) {
+	ip := addr.Addr().Unmap().WithZone("")
+	if ip.IsValid() && !ip.IsUnspecified() {
+		if a := wire.AddrFrom(ip); !e.network.isOwn(&a) {
+			return nil, syscall.EADDRNOTAVAIL
+		}
+	}
+	l := &Listener{
+		engine: e, options: opt.Options, backlog: opt.Backlog, waker: opt.Waker, share: opt.ReusePort,
+		addr: netip.AddrPortFrom(ip, addr.Port()),
+	}
+	if l.backlog == nil {
+		l.backlog = NewBacklog(e.cfg.MaxBacklog)
+	}
+	if addr.Port() == 0 {
+		l.addr = netip.AddrPortFrom(ip, e.listenPort(ip))
+	}
+	if l.addr.Port() == 0 || e.listeners.conflict(l) {
+		return nil, syscall.EADDRINUSE
+	}
+	e.listeners.add(l)
+	if e.tcp.Trace != nil {
+		t := wire.FourTuple{LocalPort: l.addr.Port()}
+		if ip.IsValid() {
+			t.LocalAddr = wire.AddrFrom(ip)
+		}
+		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventCall, Tuple: t, Call: "listen"})
+	}
+	return l, nil
+}
+
+// Addr returns the address listened on.
+func (l *Listener) Addr() netip.AddrPort { return l.addr }
+
+// Accept returns the next established connection, nil when there is none. Its
+// peer may have closed or reset it since.
+func (l *Listener) Accept() *Conn {
+	c := l.first
+	if c == nil {
+		return nil
+	}
+	l.first, c.nextAccept = c.nextAccept, nil
+	if l.first == nil {
+		l.last = nil
+	}
+	l.backlog.give()
+	return c
+}
+
+// push puts a connection into the accept queue; its place was taken before.
+func (l *Listener) push(c *Conn) {
+	if l.first == nil {
+		l.first = c
+	} else {
+		l.last.nextAccept = c
+	}
+	l.last = c
+	if l.awaited && !l.waking {
+		l.waking = true
+		l.engine.wakes = append(l.engine.wakes, wake{listener: l})
+	}
+}
+
+// Await asks for a wake once Accept has a connection; it reports false, and
+// does nothing, when Accept has one already.
+func (l *Listener) Await() bool {
+	if l.first != nil {
+		return false
+	}
+	l.awaited = true
+	return true
+}
+
+// Close stops listening: connections not yet accepted are reset, half-open
+// ones forgotten.
+func (l *Listener) Close(now tcp.Time) {
+	if l.closed {
+		return
+	}
+	l.closed = true
+	l.engine.listeners.remove(l)
+	for l.half.first != nil {
+		l.engine.dropHalfOpen(now, l.half.first, tcp.StateClosed, tcp.RuleClose)
+	}
+	for c := l.Accept(); c != nil; c = l.Accept() {
+		c.Abort(now)
+	}
+}
+
+// listeners finds the listener for an address and port.
+type listeners struct {
+	list   []*Listener // in the order of Listen
+	byPort map[uint16][]*Listener
+}
+
+func (s *listeners) add(l *Listener) {
+	if s.byPort == nil {
+		s.byPort = make(map[uint16][]*Listener)
+	}
+	port := l.addr.Port()
+	s.list = append(s.list, l)
+	s.byPort[port] = append(s.byPort[port], l)
+}
+
+func (s *listeners) remove(l *Listener) {
+	is := func(m *Listener) bool { return m == l }
+	port := l.addr.Port()
+	s.list = slices.DeleteFunc(s.list, is)
+	if rest := slices.DeleteFunc(s.byPort[port], is); len(rest) > 0 {
+		s.byPort[port] = rest
+	} else {
+		delete(s.byPort, port)
+	}
+}
+
+// conflict reports whether l cannot be beside the listeners there are: their
+// addresses overlap and not both share (SOCK-85 to SOCK-88).
+func (s *listeners) conflict(l *Listener) bool {
+	for _, m := range s.byPort[l.addr.Port()] {
+		if overlap(l.addr.Addr(), m.addr.Addr()) && !(l.share && m.share) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap reports whether some address is matched by both.
+func overlap(a, b netip.Addr) bool {
+	switch {
+	case !a.IsValid() || !b.IsValid() || a == b:
+		return true
+	case a.Is4() != b.Is4():
+		return false
+	}
+	return a.IsUnspecified() || b.IsUnspecified()
+}
+
+// lookup returns the listener for a connection, nil if there is none: a
+// specific address goes before the unspecified one of its family, that before
+// the one of both; those that share an address and port are chosen by hash.
+func (s *listeners) lookup(t *wire.FourTuple, spread *key) *Listener {
+	list := s.byPort[t.LocalPort]
+	if len(list) == 0 {
+		return nil
+	}
+	ip := t.LocalAddr.Netip()
+	best, ties := 0, 0
+	var found *Listener
+	for _, l := range list {
+		switch r := l.rank(ip); {
+		case r > best:
+			best, ties, found = r, 1, l
+		case r == best && r > 0:
+			ties++
+		}
+	}
+	if ties > 1 {
+		n := int(spread.hash(t) >> 32 * uint64(ties) >> 32)
+		for _, l := range list {
+			if l.rank(ip) != best {
+				continue
+			}
+			if n == 0 {
+				return l
+			}
+			n--
+		}
+	}
+	return found
+}
+
+// rank says how well the listener matches an address; 0: not at all.
+func (l *Listener) rank(ip netip.Addr) int {
+	switch a := l.addr.Addr(); {
+	case a == ip:
+		return 3
+	case !a.IsValid():
+		return 1
+	case a.IsUnspecified() && a.Is4() == ip.Is4():
+		return 2
+	}
+	return 0
+}

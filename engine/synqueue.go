@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// halfOpen is a connection in SYN-RECEIVED by a passive open: what the SYN said
+// and what the SYN,ACK answered. It is a fraction of a connection in size.
+type halfOpen struct {
+	node       node
+	listener   *Listener
+	prev, next *halfOpen // of the listener, in order of arrival
+	sentAt     tcp.Time  // the first SYN,ACK
+	answered   tcp.Time  // the last answer that answerInterval limits
+
+	iss, irs  seqnum.Value
+	tsRecent  uint32
+	mss       uint16 // options of the SYN
+	wscale    uint8
+	hasWScale bool
+	sack      bool
+	hasTS     bool
+	window    uint16 // of the SYN
+	rcvWindow uint16 // of the SYN,ACK
+	rcvShift  uint8
+	retries   uint8
+}
+
+// rcvNxt is RCV.NXT, and sndNxt SND.NXT.
+func (h *halfOpen) rcvNxt() seqnum.Value { return h.irs.Add(1) }
+func (h *halfOpen) sndNxt() seqnum.Value { return h.iss.Add(1) }
+
+// halfOpenList is the half-open connections of a listener.
+type halfOpenList struct {
+	first, last *halfOpen
+	size        int
+}
+
+func (l *halfOpenList) add(h *halfOpen) {
+	h.prev = l.last
+	if l.last == nil {
+		l.first = h
+	} else {
+		l.last.next = h
+	}
+	l.last = h
+	l.size++
+}
+
+func (l *halfOpenList) remove(h *halfOpen) {
+	if h.prev == nil {
+		l.first = h.next
+	} else {
+		h.prev.next = h.next
+	}
+	if h.next == nil {
+		l.last = h.prev
+	} else {
+		h.next.prev = h.prev
+	}
+	h.prev, h.next = nil, nil
+	l.size--
+}
+
+// synAckTimeout is the time-out before a SYN,ACK is sent again the first time
+// (RFC 6298, Section 2.1).
+const synAckTimeout = time.Second
+
+// addHalfOpen answers the SYN in e.seg with a SYN,ACK and remembers both. Data
+// that came with the SYN is not acknowledged: it will come again.
+func (e *Engine) addHalfOpen(now tcp.Time, l *Listener, t *wire.FourTuple, hash uint32, iss seqnum.Value) {
+	o := &e.seg.Options
+	h := &halfOpen{
+		listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
+		mss: o.MSS, wscale: o.WScale, hasWScale: o.HasWScale,
+		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal,
+	}
+	h.node = node{tuple: *t, hash: hash, half: h}
+	e.table.insert(&h.node)
+	e.halfOpen++
+	l.half.add(h)
+	e.rule(now, t, tcp.RuleListenSyn)
+	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleListenSyn)
+	e.sendSynAck(now, h)
+	h.sentAt = now
+	e.timers.schedule(&h.node, now.Add(synAckTimeout))
+}
+
+// removeHalfOpen forgets h.
+func (e *Engine) removeHalfOpen(h *halfOpen) {
+	e.table.remove(&h.node)
+	e.timers.remove(&h.node)
+	h.listener.half.remove(h)
+	e.halfOpen--
+}
+
+// dropHalfOpen ends a connection that never was: RFC 9293, Section 3.10.7.4:
+// it returns to LISTEN, or to CLOSED when nobody listens any more.
+func (e *Engine) dropHalfOpen(now tcp.Time, h *halfOpen, to tcp.State, r tcp.Rule) {
+	e.removeHalfOpen(h)
+	e.rule(now, &h.node.tuple, r)
+	e.edge(now, &h.node.tuple, tcp.StateSynReceived, to, r)
+}
+
+// handshake returns what the connection or the SYN,ACK is made from.
+func (e *Engine) handshake(h *halfOpen) tcp.Handshake {
+	hs := tcp.Handshake{
+		Open: tcp.Open{
+			Tuple: h.node.tuple, ISS: h.iss, TSOffset: e.tsOffset(&h.node.tuple),
+			Options: h.listener.options,
+		},
+		IRS: h.irs,
+		Peer: wire.Options{
+			MSS: h.mss, HasWScale: h.hasWScale, WScale: h.wscale, SACKPermitted: h.sack,
+			HasTS: h.hasTS, TSVal: h.tsRecent,
+		},
+		Window: h.window, RcvWScale: h.rcvShift, RcvWindow: h.rcvWindow,
+		SentAt: h.sentAt, Retransmits: int(h.retries),
+	}
+	if i := e.network.find(&h.node.tuple.RemoteAddr); i != nil {
+		hs.Path = i.path()
+	} else {
+		hs.Path = tcp.Path{MTU: minMTU6}
+	}
+	return hs
+}
+
+// sendSynAck sends the SYN,ACK, the first time or again. Its options answer
+// those of the SYN; its sequence number and window are always the same.
+func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
+	hs := e.handshake(h)
+	seg := &e.reply
+	seg.Reset()
+	seg.Options, h.rcvShift, h.rcvWindow = tcp.SynAckOptions(now, e.tcp, &hs)
+	seg.Seq, seg.Ack, seg.Flags = h.iss, h.rcvNxt(), wire.SYN|wire.ACK
+	seg.Window = h.rcvWindow
+	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
+	seg.Retransmit = h.sentAt != 0
+	if seg.Retransmit {
+		e.tcp.Counters.Retransmitted++
+	}
+	e.send(now, &h.node.tuple, seg)
+}
+
+// halfOpenTimeout sends the SYN,ACK again, later each time, or gives up.
+func (e *Engine) halfOpenTimeout(now tcp.Time, h *halfOpen) {
+	if e.tcp.Trace != nil {
+		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventTimer, Tuple: h.node.tuple, Timer: tcp.TimerRetransmit})
+	}
+	if int(h.retries) >= e.cfg.SynAckRetries {
+		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleSynAckExhausted)
+		return
+	}
+	h.retries++
+	e.rule(now, &h.node.tuple, tcp.RuleSynAckRetransmit)
+	e.sendSynAck(now, h)
+	wait := min(synAckTimeout<<min(h.retries, 16), e.tcp.MaxRTO)
+	e.timers.schedule(&h.node, now.Add(wait))
+}
