@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// Host is one machine of the network.
+type Host struct {
+	network      *Network
+	name         string
+	addr4, addr6 netip.Addr
+	cfg          engine.Config
+	engine       *engine.Engine
+	ports        []port
+	boots        int
+	dirty        bool // the engine may have something to send or to wake
+	in           wire.Packet
+	out, plain   wire.Batch
+	bytes        []byte // of the packet being sent
+}
+
+// port is an interface of a host, with the line its packets go out by.
+type port struct {
+	out           *line
+	peer          *Host
+	mtu, maxSuper int
+}
+
+// Name returns the host's name.
+func (h *Host) Name() string { return h.name }
+
+// Addr returns the host's IPv4 address.
+func (h *Host) Addr() netip.Addr { return h.addr4 }
+
+// Addr6 returns the host's IPv6 address.
+func (h *Host) Addr6() netip.Addr { return h.addr6 }
+
+// Engine returns the host's stack, for questions: Stats, Sockets, StateOf.
+// After Reboot it is another one.
+func (h *Host) Engine() *engine.Engine { return h.engine }
+
+// Reboot is a crash: the host forgets every connection and listener, without
+// a word to anyone, and starts anew with the same addresses. Callbacks of its
+// old connections are never called.
+func (h *Host) Reboot() {
+	h.boot()
+	for i := range h.ports {
+		h.addInterface(i)
+	}
+}
+
+func (h *Host) boot() {
+	n, cfg := h.network, h.cfg
+	h.boots++
+	if cfg.Secret == [32]byte{} {
+		cfg.Secret = n.secret(fmt.Sprintf("host %q %d", h.name, h.boots))
+	}
+	if trace := cfg.TCP.Trace; n.cfg.OnEvent != nil {
+		cfg.TCP.Trace = func(e *tcp.Event) {
+			n.cfg.OnEvent(h.name, e)
+			if trace != nil {
+				trace(e)
+			}
+		}
+	}
+	h.engine = engine.New(cfg)
+	h.dirty = false
+}
+
+// input hands an arrived packet to the engine. The reference to the block
+// passes to the host.
+func (h *Host) input(index int, data block.Chunk) {
+	h.in.SetChunk(data)
+	h.in.Link = index
+	h.engine.Input(h.network.now, &h.in)
+	h.in.Release()
+	h.dirty = true
+}
+
+// output sends what the engine has to send: plain packets that fit the MTU,
+// with complete checksums, as on any wire.
+func (h *Host) output() {
+	for more := true; more; {
+		more = h.engine.Output(h.network.now, &h.out)
+		for i := range h.out.Packets {
+			p := &h.out.Packets[i]
+			port := &h.ports[p.Link]
+			if !wire.Cut(p, port.mtu, &h.plain) {
+				panic(fmt.Sprintf("sim: %s sends %d bytes over a link with MTU %d", h.name, p.Len(), port.mtu))
+			}
+			for j := range h.plain.Packets {
+				h.bytes = h.plain.Packets[j].AppendTo(h.bytes[:0])
+				port.out.send(h.bytes)
+			}
+			h.plain.Release()
+		}
+		h.out.Release()
+	}
+}
+
+// Dial opens a connection to an address and port, from a port of the host's
+// choice. Await(tcp.Connected) tells when it is open; see engine.Engine.Dial
+// for errors.
+func (h *Host) Dial(remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
+	return h.DialFrom(netip.AddrPort{}, remote, opt)
+}
+
+// DialFrom is Dial from a given local address or port, each of which may be
+// zero.
+func (h *Host) DialFrom(local, remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
+	c, err := h.engine.Dial(h.network.now, local, remote, opt)
+	if err != nil {
+		return nil, err
+	}
+	h.dirty = true
+	return newConn(h, c), nil
+}
+
+// Listen listens on a port, on all addresses, and calls accept for every
+// connection.
+func (h *Host) Listen(port uint16, accept func(*Conn)) (*Listener, error) {
+	return h.ListenWith(netip.AddrPortFrom(netip.Addr{}, port), engine.ListenOptions{}, accept)
+}
+
+// ListenWith is Listen with all that an engine offers; its Waker is set here.
+func (h *Host) ListenWith(addr netip.AddrPort, opt engine.ListenOptions, accept func(*Conn)) (*Listener, error) {
+	l := &Listener{host: h, boot: h.boots, accept: accept}
+	opt.Waker = l
+	el, err := h.engine.Listen(h.network.now, addr, opt)
+	if err != nil {
+		return nil, err
+	}
+	h.dirty = true
+	l.Listener = el
+	l.await()
+	return l, nil
+}
+
+// Listener hands the connections that arrive to a callback.
+type Listener struct {
+	*engine.Listener
+	host   *Host
+	boot   int
+	accept func(*Conn)
+	closed bool
+}
+
+// Wake is called by the engine.
+func (l *Listener) Wake(tcp.Ready) {
+	l.host.network.ready = append(l.host.network.ready, l.take)
+}
+
+// take accepts what there is.
+func (l *Listener) take() {
+	if l.closed || l.boot != l.host.boots {
+		return
+	}
+	for c := l.Accept(); c != nil && !l.closed; c = l.Accept() {
+		l.host.dirty = true
+		l.accept(newConn(l.host, c))
+	}
+	l.await()
+}
+
+func (l *Listener) await() {
+	if !l.closed && !l.Await() {
+		l.Wake(tcp.Readable)
+	}
+}
+
+// Close stops listening.
+func (l *Listener) Close() {
+	if l.closed {
+		return
+	}
+	l.closed = true
+	l.host.dirty = true
+	l.Listener.Close(l.host.network.now)
+}
