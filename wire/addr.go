@@ -35,7 +35,9 @@ func Tuple(local, remote netip.AddrPort) FourTuple {
 }
 
 // Local returns the local endpoint.
-func (t FourTuple) Local() netip.AddrPort { return netip.AddrPortFrom(t.LocalAddr.Netip(), t.LocalPort) }
+func (t FourTuple) Local() netip.AddrPort {
+	return netip.AddrPortFrom(t.LocalAddr.Netip(), t.LocalPort)
+}
 
 // Remote returns the peer's endpoint.
 func (t FourTuple) Remote() netip.AddrPort {

@@ -108,10 +108,11 @@ func (p *Packet) checksumField() (hl, field int, proto uint8) {
 	case len(b) >= ipv4HeaderLen && b[0]>>4 == 4:
 		hl, proto = int(b[0]&0xf)*4, b[9]
 	case len(b) >= ipv6HeaderLen && b[0]>>4 == 6:
-		var d Drop
-		if proto, hl, d = skipExtensions(b); d != DropNone {
+		at, n, d := skipExtensions(b)
+		if d != DropNone {
 			return 0, 0, 0
 		}
+		proto, hl = b[at], n
 	default:
 		return 0, 0, 0
 	}

@@ -14,6 +14,7 @@ const (
 
 const (
 	ipv4DontFragment = 0x4000
+	ipv4OffsetMask   = 0x1fff
 	ipv4FragmentMask = 0x3fff // more fragments, and the offset
 )
 

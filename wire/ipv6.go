@@ -10,6 +10,8 @@ const (
 	ipv6Routing     = 43
 	ipv6Fragment    = 44
 	ipv6Destination = 60
+
+	ipv6FragmentMask = 0xfff9 // the offset, and more fragments
 )
 
 // parseIPv6 reads the headers at the start of b, the packet's contiguous bytes.
@@ -30,9 +32,8 @@ func (p *Packet) parseIPv6(b []byte, ip *IP) Drop {
 	if d := checkIPv6Addresses(&ip.Src, &ip.Dst); d != DropNone {
 		return d
 	}
-	b = b[:min(total, len(b))]
-	var d Drop
-	ip.Protocol, ip.HeaderLen, d = skipExtensions(b)
+	at, hl, d := skipExtensions(b[:min(total, len(b))])
+	ip.Protocol, ip.HeaderLen = b[at], hl
 	return d
 }
 
@@ -46,45 +47,44 @@ func checkIPv6Addresses(src, dst *Addr) Drop {
 	return DropNone
 }
 
-// skipExtensions returns the first protocol after the IPv6 header at the start
-// of b that is no extension header, and where its header begins.
-func skipExtensions(b []byte) (proto uint8, hl int, d Drop) {
-	proto, hl = b[6], ipv6HeaderLen
+// skipExtensions passes over the IPv6 header at the start of b, which is whole,
+// and the extension headers after it. It returns where the number of the first
+// other protocol is, and where that protocol's header begins.
+func skipExtensions(b []byte) (at, hl int, d Drop) {
+	at, hl = 6, ipv6HeaderLen
 	for {
-		switch proto {
+		switch b[at] {
 		case ipv6HopByHop:
 			// RFC 8200, Section 4.1: only right after the IPv6 header.
 			if hl != ipv6HeaderLen {
-				return proto, hl, DropHeader
+				return at, hl, DropHeader
 			}
-		case ipv6Destination:
+		case ipv6Destination, ipv6Fragment:
 		case ipv6Routing:
-			return proto, hl, DropSourceRoute
-		case ipv6Fragment:
-			// RFC 6946, Section 4: a fragment header on a whole packet does not
-			// wait for other fragments.
-			if len(b) < hl+8 {
-				return proto, hl, DropShort
-			}
-			if binary.BigEndian.Uint16(b[hl+2:])&0xfff9 != 0 {
-				return proto, hl, DropFragment
-			}
-			proto, hl = b[hl], hl+8
-			continue
+			return at, hl, DropSourceRoute
 		default:
-			return proto, hl, DropNone
+			return at, hl, DropNone
 		}
 		if len(b) < hl+8 {
-			return proto, hl, DropShort
+			return at, hl, DropShort
 		}
-		n := 8 + int(b[hl+1])*8
-		if len(b) < hl+n {
-			return proto, hl, DropShort
+		n := 8
+		if b[at] == ipv6Fragment {
+			// RFC 6946, Section 4: a fragment header on a whole packet does not
+			// wait for other fragments.
+			if binary.BigEndian.Uint16(b[hl+2:])&ipv6FragmentMask != 0 {
+				return at, hl, DropFragment
+			}
+		} else {
+			n += int(b[hl+1]) * 8
+			if len(b) < hl+n {
+				return at, hl, DropShort
+			}
+			if !ignorable(b[hl+2 : hl+n]) {
+				return at, hl, DropHeader
+			}
 		}
-		if !ignorable(b[hl+2 : hl+n]) {
-			return proto, hl, DropHeader
-		}
-		proto, hl = b[hl], hl+n
+		at, hl = hl, hl+n
 	}
 }
 
