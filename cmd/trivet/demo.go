@@ -71,12 +71,8 @@ some --loss, and see segments lost, sent again, and the page arrive all the same
 	return cmd
 }
 
-// The bounds of flags.
-const (
-	minMSL = 500 * time.Millisecond
-	maxMSL = 2 * time.Minute
-	maxRTT = time.Hour
-)
+// maxRTT is the longest --rtt; it leaves every time-out room to fire.
+const maxRTT = time.Hour
 
 func (f *demoFlags) run(out io.Writer) error {
 	seq, err := trace.ParseSeq(f.seq)
