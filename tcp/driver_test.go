@@ -307,3 +307,6 @@ func (d *driver) accept(mod ...func(*Handshake)) *driver {
 
 // noQuickAck uses up the quick ACKs of a new connection.
 func (d *driver) noQuickAck() *driver { d.c.rcv.quick = 0; return d }
+
+// ackOf is an empty ACK as want takes it.
+func ackOf(seq, ack int) string { return fmt.Sprintf(". %d:%d(0) ack %d", seq, seq, ack) }

@@ -174,7 +174,7 @@ func (c *Conn) resetInDisguise(seq seqnum.Value) bool {
 	if c.finRcvd {
 		return seq.Add(1) == c.rcv.nxt
 	}
-	if c.ooo == nil || len(c.ooo.ranges) == 0 {
+	if !c.rcv.sack || c.ooo == nil || len(c.ooo.ranges) == 0 {
 		return false
 	}
 	return seq == c.ooo.ranges[len(c.ooo.ranges)-1].end
@@ -203,9 +203,9 @@ func (c *Conn) challenge(now Time) {
 }
 
 // answerUnacceptable wants the ACK that an unacceptable segment draws. Those
-// that carry data are answered each: they cannot be part of a loop of ACKs.
+// with text or FIN are answered each: they cannot be part of a loop of ACKs.
 func (c *Conn) answerUnacceptable(now Time, seg *wire.Segment) {
-	if seg.PayloadLen > 0 && !seg.Flags.Has(wire.SYN) {
+	if seg.Len() > 0 && !seg.Flags.Has(wire.SYN) {
 		c.wants.ack = true
 		return
 	}
