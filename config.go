@@ -76,11 +76,12 @@ type Config struct {
 
 // The limits and defaults that this package sets itself.
 const (
-	maxShards        = 64 // a Listener keeps a bit for each
-	defaultMaxShards = 8
-	minTimeWait      = time.Second
-	maxTimeWait      = 240 * time.Second
-	defaultTimeWaits = 65536
+	maxShards         = 64 // a Listener keeps a bit for each
+	defaultMaxShards  = 8
+	minTimeWait       = time.Second
+	maxTimeWait       = 240 * time.Second
+	defaultTimeWaits  = 65536
+	defaultMaxBacklog = 4096
 )
 
 // ErrConfig is wrapped by what New returns for a Config that cannot be.
@@ -108,6 +109,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.MaxTimeWait == 0 {
 		c.MaxTimeWait = defaultTimeWaits
+	}
+	if c.MaxBacklog == 0 {
+		c.MaxBacklog = defaultMaxBacklog
 	}
 	if c.Secret == [32]byte{} {
 		rand.Read(c.Secret[:]) // never fails: it ends the program instead

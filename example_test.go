@@ -106,7 +106,7 @@ func Example_http() {
 // and then answers on the same connection.
 func ExampleConn_CloseWrite() {
 	client, server := newExampleHosts()
-	ln, err := server.Listen("tcp", ":7")
+	ln, err := server.Listen("tcp", "10.0.0.2:7")
 	if err != nil {
 		log.Fatal(err)
 	}

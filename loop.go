@@ -17,6 +17,7 @@ const batchSize = 64
 type attachment struct {
 	link     link.Link
 	index    int // of the interface
+	mtu      int
 	prefixes []netip.Prefix
 	offloads link.Offloads
 	done     chan struct{} // closed when receive has ended
@@ -47,6 +48,9 @@ func (s *Stack) receive(a *attachment) {
 // deliver hands packets to the shards that they belong to.
 func (s *Stack) deliver(a *attachment, pkts []wire.Packet, owner []uint8) {
 	n := len(pkts)
+	if !a.offloads.Has(link.RxMerged) {
+		n = wire.Merge(pkts)
+	}
 	var present uint64 // shards that get something
 	for i := range pkts[:n] {
 		pkts[i].Link = a.index
@@ -80,8 +84,22 @@ func transmit(links []*attachment, out, plain *wire.Batch) {
 	out.Release()
 }
 
-// send writes packets in the form that the link takes.
-func (a *attachment) send(pkts []wire.Packet, _ *wire.Batch) { a.write(pkts) }
+// send writes packets in the form that the link takes. This is the one place
+// where super-segments are cut and checksums completed for links that do
+// neither.
+func (a *attachment) send(pkts []wire.Packet, plain *wire.Batch) {
+	if a.offloads.Has(link.TSO) {
+		a.write(pkts)
+		return
+	}
+	for i := range pkts {
+		if !wire.Cut(&pkts[i], a.mtu, plain) {
+			a.txDropped.Add(1)
+		}
+	}
+	a.write(plain.Packets)
+	plain.Release()
+}
 
 func (a *attachment) write(pkts []wire.Packet) {
 	n, _ := a.link.Write(pkts) // what a link does not take is lost, as on any network

@@ -83,13 +83,14 @@ func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) erro
 	}
 	a := &attachment{
 		link:     l,
+		mtu:      l.MTU(),
 		index:    len(s.links), // never used again: packets may still name it
 		prefixes: slices.Clone(prefixes),
 		offloads: l.Offloads(),
 		done:     make(chan struct{}),
 	}
 	i := engine.Interface{
-		Index: a.index, MTU: l.MTU(), Prefixes: a.prefixes, MaxSuper: maxSuper, Loopback: loopback,
+		Index: a.index, MTU: a.mtu, Prefixes: a.prefixes, MaxSuper: maxSuper, Loopback: loopback,
 	}
 	links := append(slices.Clone(s.links), a)
 	for _, sh := range s.shards {
