@@ -85,6 +85,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 		c.sndbuf.discard(data)
 		c.count.bytesAcked += uint64(data)
 	}
+	c.catchUp()
 	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
 	c.recoverOnAck(now, acked, flight)
@@ -92,6 +93,14 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	if c.finAcked() {
 		c.rule(now, RuleFinAcked)
 	}
+}
+
+// catchUp takes along the marks that SND.UNA passed: once 2 GiB lie between, a
+// mark of the past would seem to be ahead.
+func (c *Conn) catchUp() {
+	c.snd.small = seqnum.Max(c.snd.small, c.snd.una)
+	c.rtt.next = seqnum.Max(c.rtt.next, c.snd.una)
+	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una)
 }
 
 // sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC

@@ -59,6 +59,7 @@ type sendVars struct {
 	mss      int          // Eff.snd.MSS: payload per segment, options deducted
 	peerMSS  int          // the peer's MSS option, or the default
 	shift    uint8        // Snd.Wind.Shift
+	synAcked bool         // our SYN was acknowledged
 	finSent  bool         // FIN was sent at least once: it is nxt-1
 }
 

@@ -218,11 +218,11 @@ func (c *Conn) synOptions(now Time) wire.Options {
 
 // synUnacked reports whether our SYN waits for its ACK: in SYN-SENT and
 // SYN-RECEIVED, and in FIN-WAIT-1 when the user closed before.
-func (c *Conn) synUnacked() bool { return c.snd.una == c.iss }
+func (c *Conn) synUnacked() bool { return !c.snd.synAcked }
 
 // established completes the handshake: our SYN is acknowledged.
 func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
-	c.snd.una = c.iss.Add(1)
+	c.snd.una, c.snd.synAcked = c.iss.Add(1), true
 	c.takeHandshakeRTT(now, seg)
 	if c.count.retransmits > 0 {
 		// RFC 6928, Section 2: a lost SYN or SYN,ACK means an initial window

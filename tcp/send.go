@@ -38,8 +38,14 @@ func (c *Conn) write(p []byte) (int, error) {
 	return n, nil
 }
 
-// dataStart is the sequence number of the first byte of the send buffer.
-func (c *Conn) dataStart() seqnum.Value { return seqnum.Max(c.snd.una, c.iss.Add(1)) }
+// dataStart is the sequence number of the first byte of the send buffer. The SYN,
+// while it waits for its ACK, comes before it.
+func (c *Conn) dataStart() seqnum.Value {
+	if c.synUnacked() {
+		return c.iss.Add(1)
+	}
+	return c.snd.una
+}
 
 // dataEnd is the sequence number after the last byte of the send buffer: that
 // of our FIN, once there is one.

@@ -94,6 +94,7 @@ func (c *Conn) inOrder(now Time, seg *wire.Segment, skip, n int) {
 	c.rule(now, RuleInOrder)
 	c.count.bytesReceived += uint64(n)
 	c.rcv.nxt = c.rcv.nxt.Add(seqnum.Size(n))
+	c.rcv.up = seqnum.Max(c.rcv.up, c.rcv.nxt)
 	for _, d := range seg.Payload {
 		if skip >= len(d.Data) {
 			skip -= len(d.Data)
