@@ -310,3 +310,6 @@ func (d *driver) noQuickAck() *driver { d.c.rcv.quick = 0; return d }
 
 // ackOf is an empty ACK as want takes it.
 func ackOf(seq, ack int) string { return fmt.Sprintf(". %d:%d(0) ack %d", seq, seq, ack) }
+
+// ours is a sequence number of ours, relative to the initial one.
+func ours(n int64) seqnum.Value { return testISS + seqnum.Value(n) }
