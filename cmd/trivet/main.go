@@ -54,7 +54,10 @@ func newRootCommand() *cobra.Command {
 		Long: `Trivet is a TCP/IP stack in user space, written in Go. This command runs it on
 a TUN device, where the programs of this machine meet it as another host on the
 network.`,
-		Example: `  # A web, echo, discard, daytime and chargen server at 10.1.0.2
+		Example: `  # A conversation of two hosts, without root or a network
+  trivet demo
+
+  # A web, echo, discard, daytime and chargen server at 10.1.0.2
   sudo trivet serve --tun trivet0 --addr 10.1.0.2/24 --peer 10.1.0.1/24
 
   # Fetch from a server of this machine, out through the stack
@@ -69,7 +72,7 @@ network.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("trivet {{.Version}}\n")
-	root.AddCommand(newServeCommand(), newGetCommand(), newNCCommand())
+	root.AddCommand(newDemoCommand(), newServeCommand(), newGetCommand(), newNCCommand())
 	return root
 }
 

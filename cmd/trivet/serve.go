@@ -72,7 +72,7 @@ func serve(ctx context.Context, flags *hostFlags, stdout, stderr io.Writer) erro
 	h.printWelcome(stdout, flags)
 	select {
 	case <-ctx.Done():
-		fmt.Fprintf(stdout, "Closing %d connections.\n", len(h.stack.Connections()))
+		fmt.Fprintf(stdout, "Closing %d connections.\n", h.stack.Stats().Conns)
 	case err = <-h.down:
 	}
 	h.shutdown(web)
