@@ -19,6 +19,8 @@ type Conn struct {
 	boot  int
 	waits []wait
 	woken bool
+
+	closed bool // Close or Abort was called: reading is over
 }
 
 type wait struct {
@@ -130,6 +132,7 @@ func (c *Conn) CloseRead() error {
 func (c *Conn) Close() {
 	if c.live() {
 		c.touch()
+		c.closed = true
 		c.conn.Close(c.host.network.now)
 	}
 }
@@ -138,6 +141,7 @@ func (c *Conn) Close() {
 func (c *Conn) Abort() {
 	if c.live() {
 		c.touch()
+		c.closed = true
 		c.conn.Abort(c.host.network.now)
 	}
 }
@@ -183,13 +187,14 @@ func Send(c *Conn, data []byte, done func(error)) {
 
 // Receive reads until the peer's FIN or an error, and calls sink for what it
 // reads, which it borrows, and then done, which may be nil, with nil or the
-// error.
+// error. When sink, or anyone else, closes the connection, reading stops and
+// done is not called.
 func Receive(c *Conn, sink func([]byte), done func(error)) {
 	receive(c, make([]byte, 16<<10), sink, done)
 }
 
 func receive(c *Conn, buf []byte, sink func([]byte), done func(error)) {
-	for {
+	for !c.closed {
 		n, err := c.Read(buf)
 		if n > 0 {
 			sink(buf[:n])

@@ -31,11 +31,7 @@ func (d *drawing) arrows(r *row) []string {
 	case itemCall:
 		return []string{d.aside(it.side, callText(&it.event))}
 	case itemTimer:
-		text := "(timer)"
-		if it.event.Kind != 0 {
-			text = "(" + it.event.Timer.String() + " timer)"
-		}
-		return []string{d.aside(it.side, text)}
+		return []string{d.aside(it.side, timerText(it))}
 	case itemArrive:
 		return []string{d.arrival(it)}
 	}
@@ -110,7 +106,8 @@ func (d *drawing) arrival(it *item) string {
 	text := fmt.Sprintf("#%d", it.seg.packet.Number)
 	room := d.arrowWidth - len(text)
 	if it.seg.from == 0 {
-		return dashed(room-arrowMargin-2) + " " + text + " -->"
+		line := strings.Repeat(" -", room)
+		return line[len(line)-(room-arrowMargin-2):] + " " + text + " -->"
 	}
 	return "<- " + text + " " + dashed(room-arrowMargin-1)
 }
@@ -179,13 +176,21 @@ func pieces(text string) []string {
 		if size == 0 {
 			break
 		}
-		if r == ' ' || (wide(r) || wide(next)) && !strings.ContainsRune("，。：；？）", next) && !strings.ContainsRune("（", r) && next != ' ' {
+		if r == ' ' && !unitFollows(text[i+1:]) || (wide(r) || wide(next)) && !strings.ContainsRune("，。：；？）", next) && !strings.ContainsRune("（", r) && next != ' ' {
 			end := i + utf8.RuneLen(r)
 			out = append(out, text[begin:end])
 			begin = end
 		}
 	}
 	return append(out, text[begin:])
+}
+
+// unitFollows reports whether the text begins with a unit of time, which stays
+// with its number.
+func unitFollows(text string) bool {
+	word, _, _ := strings.Cut(text, " ")
+	word = strings.TrimRight(word, ".;,)")
+	return word == "s" || word == "ms" || word == "us"
 }
 
 // columns is how many columns of a terminal the text takes: Chinese

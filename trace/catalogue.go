@@ -53,6 +53,7 @@ const (
 	msgAckFin
 	msgReset
 	msgResetRefuse
+	msgResetUnknown
 	msgKeepAlive
 	msgWindowProbe
 	msgChallenge
@@ -155,24 +156,25 @@ var catalogue = [numMessages][numLangs]string{
 	msgHandshake:      {"confirms: the connection is open", "确认，三次握手完成"},
 	msgFirstData:      {"%q", "%q"},
 	msgData:           {"%d bytes of data", "%d 字节数据"},
-	msgAck:            {"has all before %d", "%d 之前的已全部收到"},
-	msgAckDelayed:     {"has all before %d (delayed ACK)", "%d 之前的已全部收到（延迟确认）"},
-	msgAckAgain:       {"says again: has all before %d", "重申：%d 之前的已全部收到"},
-	msgDuplicate:      {"duplicate ACK: still waits for %d", "重复确认：仍在等 %d"},
-	msgWindowZero:     {"has all before %d, but no room for more", "%d 之前的已收到，但缓冲区已满"},
+	msgAck:            {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
+	msgAckDelayed:     {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
+	msgAckAgain:       {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
+	msgDuplicate:      {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
+	msgWindowZero:     {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
 	msgWindowOpen:     {"has room again: window update", "又有空间了：更新窗口"},
 	msgFin:            {"FIN: has nothing more to send", "FIN：没有数据要发了"},
 	msgFinData:        {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
 	msgAckFin:         {"confirms the FIN", "确认对方的 FIN"},
 	msgReset:          {"RST: breaks the connection off", "RST：强行终止连接"},
 	msgResetRefuse:    {"RST: nothing listens here", "RST：此端口无人监听"},
+	msgResetUnknown:   {"RST: knows of no such connection", "RST：这里没有这个连接"},
 	msgKeepAlive:      {"keep-alive: are you still there?", "保活探测：你还在吗？"},
 	msgWindowProbe:    {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
 	msgChallenge:      {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
 	msgRepeatTimeout:  {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
 	msgRepeatFast:     {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
 	msgRepeat:         {"#%d again", "重传 #%d"},
-	msgRepeatNeedless: {"(#%d had arrived)", "（#%d 其实已到达）"},
+	msgRepeatNeedless: {" (#%d had arrived)", "（#%d 其实已到达）"},
 
 	msgLostRandom:    {"LOST on the way", "途中丢失"},
 	msgLostQueue:     {"LOST: the link's queue is full", "丢失：链路队列已满"},
@@ -197,14 +199,14 @@ var catalogue = [numMessages][numLangs]string{
 
 	msgFindHandshake:     {"The handshake took %s.", "握手用时 %s。"},
 	msgFindBytes:         {"%s sent %d bytes, %s %d.", "%s 发送了 %d 字节，%s 发送了 %d 字节。"},
-	msgFindLost:          {"#%d from %s was lost: %s.", "%[2]s 的 #%[1]d 丢失：%[3]s。"},
+	msgFindLost:          {"Lost from %s (%s): %s.", "%s 发出而丢失的（%s）：%s。"},
 	msgFindRepeatTimeout: {"#%d repeats #%d: no ACK came within %s.", "#%d 重传 #%d：%s 内没有等到确认。"},
 	msgFindRepeatFast:    {"#%d repeats #%d: duplicate ACKs said it was missing.", "#%d 快速重传 #%d：重复确认表明它丢了。"},
 	msgFindRepeat:        {"#%d repeats #%d.", "#%d 重传 #%d。"},
 	msgFindNeedless:      {"#%d repeats #%d, which had arrived: its ACK was lost or late.", "#%d 重传 #%d，而后者其实已到达：是它的确认丢了或迟了。"},
-	msgFindCorrupted:     {"#%d from %s arrived damaged and was dropped.", "%[2]s 的 #%[1]d 到达时已损坏，被丢弃。"},
-	msgFindDuplicated:    {"#%d from %s arrived twice.", "%[2]s 的 #%[1]d 到达了两次。"},
-	msgFindReordered:     {"#%d from %s was held back; later ones overtook it.", "%[2]s 的 #%[1]d 被耽搁，后发的先到。"},
+	msgFindCorrupted:     {"Damaged on the way from %s, and dropped: %s.", "%s 发出而途中损坏、被丢弃的：%s。"},
+	msgFindDuplicated:    {"Delivered twice from %s: %s.", "%s 发出而到达两次的：%s。"},
+	msgFindReordered:     {"Held back on the way from %s, so that others overtook: %s.", "%s 发出而被耽搁、让后发的先到的：%s。"},
 	msgFindTimeWait:      {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
 	msgFindReset:         {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
 	msgFindGaveUp:        {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},

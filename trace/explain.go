@@ -105,10 +105,7 @@ func (x *explainer) purpose(seg *segment) string {
 		}
 		return say(msgFin)
 	case kindReset:
-		if seg.send.caused(tcp.RuleClosedReset) {
-			return say(msgResetRefuse)
-		}
-		return say(msgReset)
+		return x.reset(seg)
 	case kindKeepAlive:
 		return say(msgKeepAlive)
 	case kindWindowProbe:
@@ -131,6 +128,17 @@ func (x *explainer) purpose(seg *segment) string {
 		return say(msgAckDelayed, ack)
 	}
 	return say(msgAck, ack)
+}
+
+// reset explains a RST by what it answers.
+func (x *explainer) reset(seg *segment) string {
+	if seg.send.caused(tcp.RuleClosedReset) {
+		if at := seg.send.after; at != nil && at.seg != nil && at.seg.kind == kindSyn {
+			return x.lang.say(msgResetRefuse)
+		}
+		return x.lang.say(msgResetUnknown)
+	}
+	return x.lang.say(msgReset)
 }
 
 // again explains an ACK that says nothing new.
@@ -181,7 +189,7 @@ func (x *explainer) repeat(seg *segment) string {
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
 	if old.arrive != nil && old.arrive.time < seg.send.time {
-		what += " " + x.lang.say(msgRepeatNeedless, old.packet.Number)
+		what += x.lang.say(msgRepeatNeedless, old.packet.Number)
 	}
 	return what
 }
@@ -230,10 +238,16 @@ func (x *explainer) arrive(it *item) string {
 		{tcp.RuleOutOfOrder, msgOutOfOrder},
 		{tcp.RuleGapFilled, msgGapFilled},
 		{tcp.RuleDuplicateData, msgHadAlready},
-		{tcp.RuleUnacceptable, msgTooFar},
 	} {
 		if it.has(m.rule) {
 			parts = append(parts, say(m.msg))
+		}
+	}
+	if it.has(tcp.RuleUnacceptable) {
+		if it.seg.repeats != nil || p.Copy > 0 {
+			parts = append(parts, say(msgHadAlready))
+		} else {
+			parts = append(parts, say(msgTooFar))
 		}
 	}
 	for _, e := range it.edges {
@@ -326,16 +340,34 @@ func callText(e *tcp.Event) string {
 	return e.Call + "()"
 }
 
-// short prints a duration with three significant places or so, "200 ms".
+// timerText is a timer as it is drawn on its side: "(user-timeout timer)".
+func timerText(it *item) string {
+	for _, e := range it.edges {
+		if e.rule == tcp.RuleTimeWaitExpired {
+			return "(2MSL timer)"
+		}
+	}
+	if it.event.Kind == tcp.EventTimer {
+		return "(" + it.event.Timer.String() + " timer)"
+	}
+	return "(timer)"
+}
+
+// short prints a duration with three significant digits, "200 ms".
 func short(d time.Duration) string {
-	value, unit, places := d.Seconds(), "s", 3
+	value, unit := d.Seconds(), "s"
 	switch {
-	case d >= 10*time.Second:
-		places = 1
 	case d < time.Millisecond:
-		value, unit, places = value*1e6, "us", 0
+		value, unit = value*1e6, "us"
 	case d < time.Second:
-		value, unit, places = value*1e3, "ms", 2
+		value, unit = value*1e3, "ms"
+	}
+	places := 2
+	switch {
+	case value >= 100:
+		places = 0
+	case value >= 10:
+		places = 1
 	}
 	text := strconv.FormatFloat(value, 'f', places, 64)
 	if strings.Contains(text, ".") {

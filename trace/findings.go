@@ -1,6 +1,9 @@
 package trace
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/tcp"
 )
@@ -68,26 +71,50 @@ func (f *finder) totals() {
 	f.add(msgFindBytes, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
 }
 
-// losses lists what the link did to packets.
+// losses lists what the link did to packets, by sender and cause.
 func (f *finder) losses() {
-	for _, seg := range f.segments {
-		p := seg.packet
-		switch {
-		case p.Fate.Lost():
-			f.add(msgFindLost, p.Number, p.From, f.lang.fateText(p.Fate))
-		case p.Corrupted:
-			f.add(msgFindCorrupted, p.Number, p.From)
-		case p.Delayed:
-			f.add(msgFindReordered, p.Number, p.From)
+	for _, e := range f.ends {
+		for fate := FateLoss; fate < numFates; fate++ {
+			list := f.numbers(func(p *Packet) bool { return p.From == e.host && p.Fate == fate })
+			if list != "" {
+				f.add(msgFindLost, e.host, f.lang.fateText(fate), list)
+			}
 		}
+		for _, x := range []struct {
+			msg message
+			is  func(*Packet) bool
+		}{
+			{msgFindCorrupted, func(p *Packet) bool { return p.Corrupted }},
+			{msgFindDuplicated, func(p *Packet) bool { return p.Copy > 0 }},
+			{msgFindReordered, func(p *Packet) bool { return p.Delayed && !p.Corrupted }},
+		} {
+			if list := f.numbers(func(p *Packet) bool { return p.From == e.host && x.is(p) }); list != "" {
+				f.add(x.msg, e.host, list)
+			}
+		}
+	}
+}
+
+// numbers lists the packets of the conversation, duplicates included, for
+// which is holds: "#3 #5".
+func (f *finder) numbers(is func(*Packet) bool) string {
+	var list []string
+	note := func(p *Packet) {
+		if is(p) {
+			list = append(list, fmt.Sprintf("#%d", p.Number))
+		}
+	}
+	for _, seg := range f.segments {
+		note(seg.packet)
 	}
 	for s := range f.ends {
 		for _, it := range f.ends[s].items {
 			if it.kind == itemArrive && it.seg.packet.Copy > 0 {
-				f.add(msgFindDuplicated, it.seg.packet.Number, it.seg.packet.From)
+				note(it.seg.packet)
 			}
 		}
 	}
+	return strings.Join(list, " ")
 }
 
 // repeats lists what was sent again, and why.

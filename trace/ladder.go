@@ -73,7 +73,9 @@ func (l *Ladder) writeEnd(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%s\n", say(msgFindings))
 	for _, f := range l.Findings() {
-		fmt.Fprintf(w, "  - %s\n", f)
+		for i, line := range wrap(f, l.style.Width-4) {
+			fmt.Fprintf(w, "  %s %s\n", [...]string{"-", " "}[min(i, 1)], line)
+		}
 	}
 }
 
@@ -94,14 +96,14 @@ const (
 	stateWidth = 12 // SYN-RECEIVED
 	noteWidth  = 30
 	gap        = 2 // before the notes
-	longWait   = 400 * time.Millisecond
-	timePlaces = 4
+	longWait   = 100 * time.Millisecond
 )
 
 // drawing lays out one ladder.
 type drawing struct {
 	*Ladder
 	explain    explainer
+	timePlaces int // after the point
 	timeWidth  int
 	arrowWidth int
 	lines      []string
@@ -118,6 +120,11 @@ func newDrawing(l *Ladder) *drawing {
 			}
 		}
 	}
+	// The longer the conversation, the fewer places: seven characters do.
+	d.timePlaces = 4
+	for limit := 100.0; end.Sub(l.talk.start).Seconds() >= limit && d.timePlaces > 1; limit *= 10 {
+		d.timePlaces--
+	}
 	d.timeWidth = max(len(d.clock(end)), len("time"))
 	d.arrowWidth = l.style.Width - noteWidth - gap - 2*(d.timeWidth+stateWidth+2)
 	return d
@@ -125,7 +132,7 @@ func newDrawing(l *Ladder) *drawing {
 
 // clock prints a moment in seconds since the start of the log.
 func (d *drawing) clock(t tcp.Time) string {
-	return fmt.Sprintf("%.*f", timePlaces, t.Sub(d.talk.start).Seconds())
+	return fmt.Sprintf("%.*f", d.timePlaces, t.Sub(d.talk.start).Seconds())
 }
 
 func (d *drawing) head() {

@@ -74,6 +74,7 @@ func TestWrap(t *testing.T) {
 		{"", 10, nil},
 		{"one two three", 7, []string{"one two", "three"}},
 		{"one two three", 6, []string{"one", "two", "three"}},
+		{"within 8 s", 8, []string{"within", "8 s"}},
 		{"unbreakable", 4, []string{"unbreakable"}},
 		{"请求建立连接", 6, []string{"请求建", "立连接"}},
 		{"请求连接，同意", 8, []string{"请求连", "接，同意"}}, // no line begins with a comma
@@ -108,7 +109,9 @@ func TestShort(t *testing.T) {
 	}{
 		{0, "0 us"},
 		{20 * time.Millisecond, "20 ms"},
-		{20123456, "20.12 ms"},
+		{20123456, "20.1 ms"},
+		{5556 * time.Millisecond, "5.56 s"},
+		{189640 * time.Microsecond, "190 ms"},
 		{1500 * time.Millisecond, "1.5 s"},
 		{59940 * time.Millisecond, "59.9 s"},
 		{time.Minute, "60 s"},

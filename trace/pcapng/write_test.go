@@ -142,7 +142,7 @@ func TestTshark(t *testing.T) {
 			}
 			out := tshark(t, "-r", name, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
 				"-T", "fields", "-e", "ip.checksum.status", "-e", "tcp.checksum.status", "-e", "frame.comment")
-			lines := strings.Split(strings.TrimSpace(out), "\n")
+			lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
 			if packets := len(log.Packets()); len(lines) != packets {
 				t.Errorf("tshark reads %d packets, want %d", len(lines), packets)
 			}
@@ -156,7 +156,7 @@ func TestTshark(t *testing.T) {
 					t.Errorf("packet %d: checksums and comment %q", i+1, f)
 				}
 			}
-			if out := tshark(t, "-r", name, "-Y", "_ws.malformed || tcp.ack_lost_segment"); out != "" {
+			if out := tshark(t, "-r", name, "-Y", "_ws.malformed || tcp.analysis.ack_lost_segment"); out != "" {
 				t.Errorf("tshark complains:\n%s", out)
 			}
 		})

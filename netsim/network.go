@@ -1,0 +1,259 @@
+package netsim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/sim"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/trace"
+)
+
+// Config says how a network is made; the zero value is ready for use.
+type Config struct {
+	// Seed is where the luck of the links and the secrets of the hosts come
+	// from.
+	Seed uint64
+
+	// Host is the configuration of every host; its Name, Shards, Secret and
+	// Resolve are set here. A TCP.Trace hook is called besides OnEvent.
+	Host trivet.Config
+
+	// OnEvent and OnPacket are told of what happens inside hosts and on links,
+	// at times that count from New; trace.Log has methods made for them. They
+	// are called one at a time, with locks held: they must be quick and must
+	// not call the network or a stack.
+	OnEvent  func(host string, e *tcp.Event)
+	OnPacket func(now tcp.Time, p *trace.Packet)
+}
+
+// Network is a set of hosts and links. Its methods are safe for concurrent
+// use.
+type Network struct {
+	cfg   Config
+	start time.Time
+	sent  atomic.Int64 // packets, for their numbers
+	hooks sync.Mutex   // held while a hook runs; nothing is locked under it
+
+	mu    sync.Mutex // guards what follows; taken before a way's lock
+	hosts []*host
+	links []*Link
+}
+
+// host is a name with the stack that bears it now.
+type host struct {
+	name         string
+	addr4, addr6 netip.Addr
+	stack        *trivet.Stack
+	boots        int
+}
+
+// New returns a network without hosts.
+func New(cfg Config) *Network { return &Network{cfg: cfg, start: time.Now()} }
+
+// now is the time since New; it is never 0, which means "no time".
+func (n *Network) now() tcp.Time { return tcp.Time(time.Since(n.start)) + 1 }
+
+// Host returns the host with the name; the first call makes it. It has an
+// IPv4 and an IPv6 address of its own, and all hosts know each other's names:
+// client.Dial("tcp", "server:80").
+func (n *Network) Host(name string) *trivet.Stack {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if h := n.named(name); h != nil {
+		return h.stack
+	}
+	i := len(n.hosts) + 1
+	h := &host{
+		name:  name,
+		addr4: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
+		addr6: netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(i >> 8), 15: byte(i)}),
+	}
+	n.boot(h)
+	n.hosts = append(n.hosts, h)
+	return h.stack
+}
+
+// named returns the host with the name, or nil. n.mu is held.
+func (n *Network) named(name string) *host {
+	for _, h := range n.hosts {
+		if h.name == name {
+			return h
+		}
+	}
+	return nil
+}
+
+// of returns the host whose stack is s. n.mu is held.
+func (n *Network) of(s *trivet.Stack) *host {
+	for _, h := range n.hosts {
+		if h.stack == s {
+			return h
+		}
+	}
+	panic("netsim: the stack is not, or no longer, a host of this network")
+}
+
+// boot gives the host a fresh stack. n.mu is held.
+func (n *Network) boot(h *host) {
+	h.boots++
+	cfg := n.cfg.Host
+	cfg.Name, cfg.Shards, cfg.Resolve = h.name, 1, n.resolve
+	cfg.Secret = n.secret(fmt.Sprintf("host %q %d", h.name, h.boots))
+	if n.cfg.OnEvent != nil {
+		cfg.TCP.Trace = n.traceHook(h.name, cfg.TCP.Trace)
+	}
+	s, err := trivet.New(cfg)
+	if err != nil {
+		panic(err) // Config.Host cannot be
+	}
+	h.stack = s
+}
+
+// traceHook returns a hook that tells OnEvent, in the network's time, of what
+// a stack that is made now tells in its own.
+func (n *Network) traceHook(name string, also func(*tcp.Event)) func(*tcp.Event) {
+	born := tcp.Time(time.Since(n.start))
+	return func(e *tcp.Event) {
+		if also != nil {
+			also(e)
+		}
+		moved := *e
+		moved.Time += born
+		n.hooks.Lock()
+		defer n.hooks.Unlock()
+		n.cfg.OnEvent(name, &moved)
+	}
+}
+
+// tell shows a packet to the hook.
+func (n *Network) tell(now tcp.Time, p *trace.Packet) {
+	if n.cfg.OnPacket == nil {
+		return
+	}
+	n.hooks.Lock()
+	defer n.hooks.Unlock()
+	n.cfg.OnPacket(now, p)
+}
+
+// secret derives 32 bytes from the seed and a label.
+func (n *Network) secret(label string) [32]byte {
+	b := binary.BigEndian.AppendUint64(nil, n.cfg.Seed)
+	return sha256.Sum256(append(b, label...))
+}
+
+// resolve looks up the name of a host.
+func (n *Network) resolve(_ context.Context, name string) ([]netip.Addr, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if h := n.named(name); h != nil {
+		return []netip.Addr{h.addr4, h.addr6}, nil
+	}
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+// Addr returns the IPv4 address of the host; a stack that is not a host of
+// this network panics.
+func (n *Network) Addr(s *trivet.Stack) netip.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.of(s).addr4
+}
+
+// Addr6 returns the IPv6 address of the host.
+func (n *Network) Addr6(s *trivet.Stack) netip.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.of(s).addr6
+}
+
+// Link joins two hosts, which reach each other's addresses over it. Options
+// out of range panic.
+func (n *Network) Link(a, b *trivet.Stack, options ...Option) *Link {
+	var cfg sim.LinkConfig
+	for _, o := range options {
+		o(&cfg)
+	}
+	if cfg.MTU == 0 {
+		cfg.MTU = defaultMTU
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := &Link{network: n, cfg: cfg, a: n.of(a), b: n.of(b)}
+	l.check()
+	l.ab, l.ba = n.newWay(l.a, l.b, cfg.AtoB), n.newWay(l.b, l.a, cfg.BtoA)
+	l.attach(l.a)
+	l.attach(l.b)
+	n.links = append(n.links, l)
+	return l
+}
+
+const defaultMTU = 1500
+
+// newWay makes a direction whose luck depends on the seed, the two names and
+// how many links the two have already. n.mu is held.
+func (n *Network) newWay(from, to *host, s sim.Settings) *way {
+	before := 0
+	for _, l := range n.links {
+		if l.a == from && l.b == to || l.a == to && l.b == from {
+			before++
+		}
+	}
+	seed := n.secret(fmt.Sprintf("way %q %q %d", from.name, to.name, before))
+	pipe := sim.NewPipe(s, binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:16]))
+	return &way{network: n, from: from.name, to: to.name, pipe: pipe, arrived: make(chan struct{}, 1)}
+}
+
+// Reboot is a crash: every connection and listener of the host is gone,
+// without a word to its peers, and the stack that is returned takes its place,
+// with the same name, addresses and links. The old stack is closed.
+func (n *Network) Reboot(s *trivet.Stack) *trivet.Stack {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	h := n.of(s)
+	for _, l := range n.links {
+		l.silence(h)
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = h.stack.Close(gone) // its connections are reset, which nobody hears
+	n.boot(h)
+	for _, l := range n.links {
+		if l.a == h || l.b == h {
+			l.attach(h)
+		}
+	}
+	return h.stack
+}
+
+// closeTime is how long Close lets connections end in good order.
+const closeTime = 5 * time.Second
+
+// Close closes every host, which ends its connections in good order as long
+// as the links let it, up to 5 s, and then the links. No goroutine of the
+// network is left when it returns.
+func (n *Network) Close() {
+	n.mu.Lock()
+	hosts, links := n.hosts, n.links
+	n.hosts, n.links = nil, nil
+	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	var closing sync.WaitGroup
+	for _, h := range hosts {
+		closing.Go(func() { _ = h.stack.Close(ctx) }) // connections left over are reset
+	}
+	closing.Wait()
+	for _, l := range links {
+		l.ab.stop()
+		l.ba.stop()
+	}
+}
