@@ -81,10 +81,13 @@ func (s *Stats) add(t *engine.Stats) {
 	s.ListenOverflows += t.ListenOverflows
 	s.ListenDrops += t.ListenDrops
 	s.TimeWaitOverflows += t.TimeWaitOverflows
+	s.OrphanOverflows += t.OrphanOverflows
 	s.ResetsSuppressed += t.ResetsSuppressed
 	s.ICMPIn += t.ICMPIn
 	s.ICMPOut += t.ICMPOut
 	s.ICMPSuppressed += t.ICMPSuppressed
+	s.NoRoute += t.NoRoute
+	s.ReplyOverflows += t.ReplyOverflows
 	s.Conns += t.Conns
 	s.HalfOpen += t.HalfOpen
 	s.TimeWaits += t.TimeWaits
