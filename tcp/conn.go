@@ -74,7 +74,6 @@ type recvVars struct {
 	advMSS  int          // our MSS option
 	shift   uint8        // Rcv.Wind.Shift
 	finSeen bool         // a FIN arrived, perhaps after a gap
-	urgent  bool         // urgent data pending before up
 	quick   uint8        // segments still to be acknowledged at once
 	sack    bool         // SACK is permitted
 	scaled  bool         // window scaling is in force

@@ -313,3 +313,6 @@ func ackOf(seq, ack int) string { return fmt.Sprintf(". %d:%d(0) ack %d", seq, s
 
 // ours is a sequence number of ours, relative to the initial one.
 func ours(n int64) seqnum.Value { return testISS + seqnum.Value(n) }
+
+// theirs is a sequence number of the peer's, relative to the initial one.
+func theirs(n int) seqnum.Value { return testIRS + seqnum.Value(n) }

@@ -186,6 +186,9 @@ func (c *Conn) checkUrgent(now Time, seg *wire.Segment) {
 	if !seg.Flags.Has(wire.URG) || c.finRcvd {
 		return
 	}
+	if !c.rcv.up.In(c.rcv.nxt, 1<<30) {
+		c.rcv.up = c.rcv.nxt // it was passed, perhaps long ago
+	}
 	if up := seg.Seq.Add(seqnum.Size(seg.Urgent)); c.rcv.up.Less(up) {
 		c.rcv.up = up
 		c.rule(now, RuleUrgent)

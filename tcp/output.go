@@ -32,6 +32,11 @@ func (c *Conn) Output(now Time, out *Batch) {
 	if c.wants.syn {
 		c.sendSyn(now, out)
 	}
+	if c.wants.dupAcks > 0 || c.wants.probe {
+		// They go by themselves: with text they would be no duplicates, and a
+		// probe may be answered without its ACK being believed.
+		c.sendAcks(now, out)
+	}
 	if c.state.Synchronized() && c.state != StateTimeWait {
 		c.sendLost(now, out)
 		c.sendNew(now, out)

@@ -54,25 +54,38 @@ func (r *reassembly) insert(seq seqnum.Value, chunks []block.Chunk, n int) bool 
 		r.noteDuplicate(seq, end, r.ranges[i:j])
 	}
 	src := source{seq: seq, chunks: chunks}
-	var merged recvBuffer
-	at := seqnum.Min(seq, r.ranges[i].start)
-	first := at
-	for k := i; k < j; k++ {
-		o := &r.ranges[k]
-		if at.Less(o.start) {
-			r.size += src.copyTo(&merged, at, o.start)
-		}
-		merged.join(&o.data)
-		at = o.end
+	// What is new goes behind the first range, and behind each one it reaches.
+	o := &r.ranges[i]
+	if seq.Less(o.start) {
+		before := oooRange{start: seq, end: seq}
+		r.size += src.copyTo(&before.data, seq, seqnum.Min(end, o.start))
+		before.data.join(&o.data)
+		before.end = o.end
+		*o = before
 	}
-	if at.Less(end) {
-		r.size += src.copyTo(&merged, at, end)
-		at = end
+	for k := i + 1; k < j; k++ {
+		next := &r.ranges[k]
+		r.size += src.copyTo(&o.data, o.end, next.start)
+		o.data.join(&next.data)
+		o.end = next.end
 	}
-	r.ranges[i] = oooRange{start: first, end: at, data: merged}
+	if o.end.Less(end) {
+		r.size += src.copyTo(&o.data, o.end, end)
+		o.end = end
+	}
 	r.ranges = slices.Delete(r.ranges, i+1, j)
 	r.note(seq)
 	return true
+}
+
+// overlaps reports whether the first range begins before end or at it.
+func (r *reassembly) overlaps(end seqnum.Value) bool {
+	return len(r.ranges) > 0 && r.ranges[0].start.LessEq(end)
+}
+
+// reaches reports whether there are bytes beyond seq.
+func (r *reassembly) reaches(seq seqnum.Value) bool {
+	return len(r.ranges) > 0 && seq.Less(r.ranges[len(r.ranges)-1].end)
 }
 
 // search returns the index of the first range that ends at seq or after it.
@@ -134,8 +147,12 @@ func split(chunks []block.Chunk, n int) (head, rest []block.Chunk) {
 	return chunks, nil
 }
 
-// noteDuplicate remembers the first part of [seq, end) that is queued already.
+// noteDuplicate remembers the first part of [seq, end) that is queued already,
+// unless what the segment has before that was a duplicate, too.
 func (r *reassembly) noteDuplicate(seq, end seqnum.Value, ranges []oooRange) {
+	if r.hasDup && r.dup.Right == seq {
+		return
+	}
 	for i := range ranges {
 		left, right := seqnum.Max(seq, ranges[i].start), seqnum.Min(end, ranges[i].end)
 		if left.Less(right) {

@@ -35,7 +35,12 @@ func (b *recvBuffer) append(d block.Chunk) {
 
 // join moves all bytes of o behind those of b; o is empty afterwards.
 func (b *recvBuffer) join(o *recvBuffer) {
-	if o.size > 0 {
+	switch {
+	case o.size == 0:
+	case b.size == 0:
+		b.clear()
+		*b = *o
+	default:
 		for _, c := range o.chunks[o.head:] {
 			b.push(c)
 		}

@@ -29,8 +29,9 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 	if c.dataAfterClose(now, end) {
 		return
 	}
-	if fin && !c.rcv.finSeen && end.LessEq(c.rcv.adv) {
+	if fin && !c.rcv.finSeen && end.LessEq(c.rcv.adv) && !(c.ooo != nil && c.ooo.reaches(end)) {
 		// A FIN takes no room: it is taken at the very edge of the window, too.
+		// One that lies before text that we have cannot be right.
 		c.rcv.finSeen, c.rcv.fin = true, end
 		if c.rcv.nxt.Less(start) {
 			c.rule(now, RuleFinEarly)
@@ -71,6 +72,7 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 	if !from.Less(to) {
 		if c.window() == 0 {
 			c.rule(now, RuleZeroWindowData)
+			c.cfg.Counters.RecvBufferFull++
 		} else {
 			c.rule(now, RuleDuplicateData)
 		}
@@ -80,21 +82,36 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 	if from != start || to != end {
 		c.rule(now, RuleTrimmed)
 		c.wants.ack = true
+		if c.rcv.adv.Less(end) {
+			c.cfg.Counters.RecvBufferFull++
+		}
 	}
-	if from == c.rcv.nxt {
-		c.inOrder(now, seg, from.Diff(start), to.Diff(from))
-		return
+	switch {
+	case from != c.rcv.nxt:
+		c.rule(now, RuleOutOfOrder)
+		c.outOfOrder(seg, start, from, to)
+	case c.ooo != nil && c.ooo.overlaps(to):
+		// The copy that came first wins, so it has to be merged.
+		c.reassemble(seg, start, from, to)
+		c.fillGap(now)
+	default:
+		c.rule(now, RuleInOrder)
+		c.inOrder(seg, from.Diff(start), to.Diff(from))
+		if c.ooo != nil && len(c.ooo.ranges) > 0 {
+			// RFC 5681, Section 4.2: while a gap is open, and when it is
+			// filled in part, at once.
+			c.wants.ack = true
+			return
+		}
+		c.ackText(now, seg)
 	}
-	c.outOfOrder(now, seg, start, from, to)
 }
 
 // inOrder appends n bytes of the payload, after the first skip ones, to the
-// user's buffer, and what was waiting for them.
-func (c *Conn) inOrder(now Time, seg *wire.Segment, skip, n int) {
-	c.rule(now, RuleInOrder)
+// user's buffer.
+func (c *Conn) inOrder(seg *wire.Segment, skip, n int) {
 	c.count.bytesReceived += uint64(n)
 	c.rcv.nxt = c.rcv.nxt.Add(seqnum.Size(n))
-	c.rcv.up = seqnum.Max(c.rcv.up, c.rcv.nxt)
 	for _, d := range seg.Payload {
 		if skip >= len(d.Data) {
 			skip -= len(d.Data)
@@ -107,11 +124,6 @@ func (c *Conn) inOrder(now Time, seg *wire.Segment, skip, n int) {
 			break
 		}
 	}
-	if c.ooo != nil && len(c.ooo.ranges) > 0 {
-		c.fillGap(now)
-		return
-	}
-	c.ackText(now, seg)
 }
 
 // fillGap moves what is in order now from the reassembly. RFC 5681, Section
@@ -126,21 +138,22 @@ func (c *Conn) fillGap(now Time) {
 
 // outOfOrder keeps [from, to) for later (SHLD-31) and wants a duplicate ACK at
 // once, for each segment on the wire (RFC 5681, Section 4.2).
-func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
-	c.rule(now, RuleOutOfOrder)
-	c.count.outOfOrder += uint64(max(seg.Count, 1))
-	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+max(seg.Count, 1), dupThresh))
-	chunks := skip(seg.Payload, from.Diff(start))
-	if !c.reassembly().insert(from, chunks, to.Diff(from)) {
-		c.cfg.Counters.OutOfOrderFull++
-	}
+func (c *Conn) outOfOrder(seg *wire.Segment, start, from, to seqnum.Value) {
+	count := max(seg.Count, 1)
+	c.count.outOfOrder += uint64(count)
+	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
+	c.reassemble(seg, start, from, to)
 }
 
-func (c *Conn) reassembly() *reassembly {
+// reassemble puts the bytes [from, to) of seg, whose text begins at start, with
+// what came out of order.
+func (c *Conn) reassemble(seg *wire.Segment, start, from, to seqnum.Value) {
 	if c.ooo == nil {
 		c.ooo = new(reassembly)
 	}
-	return c.ooo
+	if !c.ooo.insert(from, skip(seg.Payload, from.Diff(start)), to.Diff(from)) {
+		c.cfg.Counters.OutOfOrderFull++
+	}
 }
 
 // noteDuplicate remembers what of seg arrived before, to be reported once (RFC
@@ -149,10 +162,12 @@ func (c *Conn) noteDuplicate(seg *wire.Segment) {
 	if !c.rcv.sack || seg.PayloadLen == 0 || !seg.Seq.Less(c.rcv.nxt) {
 		return
 	}
-	r := c.reassembly()
-	r.dup.Left = seg.Seq
-	r.dup.Right = seqnum.Min(seg.Seq.Add(seqnum.Size(seg.PayloadLen)), c.rcv.nxt)
-	r.hasDup = true
+	if c.ooo == nil {
+		c.ooo = new(reassembly)
+	}
+	end := seg.Seq.Add(seqnum.Size(seg.PayloadLen))
+	c.ooo.dup = wire.SACKBlock{Left: seg.Seq, Right: seqnum.Min(end, c.rcv.nxt)}
+	c.ooo.hasDup = true
 }
 
 // ackText decides when in-order text is acknowledged. RFC 9293, Section

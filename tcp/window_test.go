@@ -429,7 +429,7 @@ func TestOwnWindowClosed(t *testing.T) {
 	})
 	t.Run("URG", func(t *testing.T) {
 		d := closed(t)
-		d.in(seg{f: wire.ACK | wire.URG, seq: 3001, ack: 1})
+		d.c.Input(d.now, urgent(3001, 5, ""))
 		d.wantRule(RuleUrgent)
 	})
 }
