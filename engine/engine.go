@@ -29,6 +29,8 @@ type Engine struct {
 	// Room to work in: what a packet holds, and what a connection sends.
 	ip    wire.IP
 	seg   wire.Segment
+	icmp  wire.ICMP
+	udp   wire.UDP
 	reply wire.Segment
 	segs  tcp.Batch
 }

@@ -1,17 +1,154 @@
 package engine
 
 import (
+	"syscall"
+
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
 
-// inputICMP handles an ICMP or ICMPv6 message.
-func (e *Engine) inputICMP(now tcp.Time, _ *wire.Packet) {
+// inputICMP handles an ICMP or ICMPv6 message: an echo request is answered, an
+// error goes to the connection whose segment it quotes (RFC 9293, Section
+// 3.9.2.2, MUST-54).
+func (e *Engine) inputICMP(now tcp.Time, p *wire.Packet) {
+	m := &e.icmp
+	if d := p.ParseICMP(&e.ip, m); d != wire.DropNone {
+		e.drop(now, d)
+		return
+	}
 	e.stats.ICMPIn++
-	e.drop(now, wire.DropICMPType)
+	switch {
+	case m.Kind == wire.ICMPEcho:
+		if reply := e.nextICMP(now); reply != nil {
+			reply.BuildEchoReply(&e.ip, p, 0)
+		}
+	case m.Kind == wire.ICMPEchoReply || m.Protocol != wire.ProtoTCP:
+		e.drop(now, wire.DropICMPType)
+	default:
+		e.inputError(now, m)
+	}
 }
 
-// inputUnknown handles a packet of a protocol that we do not speak.
-func (e *Engine) inputUnknown(now tcp.Time, _ *wire.Packet) {
+// inputError handles an ICMP error about a segment of ours.
+func (e *Engine) inputError(now tcp.Time, m *wire.ICMP) {
+	n := e.table.lookup(uint32(e.keys.table.hash(&m.Tuple)), &m.Tuple)
+	err, hard := errorOf(m, m.Tuple.LocalAddr.Is4())
+	switch {
+	case n == nil:
+		e.rule(now, &m.Tuple, tcp.RuleICMPIgnored)
+	case n.half != nil:
+		e.errorHalfOpen(now, n.half, m, hard)
+	case m.Kind == wire.ICMPTooBig:
+		n.conn.tcp.ICMPTooBig(now, m.TCPSeq, m.MTU)
+		e.settle(now, n.conn)
+	default:
+		n.conn.tcp.ICMPError(now, m.TCPSeq, err, hard)
+		e.settle(now, n.conn)
+	}
+}
+
+// errorHalfOpen ends a half-open connection by a hard error that quotes its
+// SYN,ACK (RFC 5927, Section 4.1); its client is not there.
+func (e *Engine) errorHalfOpen(now tcp.Time, h *halfOpen, m *wire.ICMP, hard bool) {
+	switch {
+	case m.Kind == wire.ICMPTooBig || m.TCPSeq != h.iss:
+		e.rule(now, &h.node.tuple, tcp.RuleICMPIgnored)
+	case hard:
+		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleICMPHard)
+	default:
+		e.rule(now, &h.node.tuple, tcp.RuleICMPSoft)
+	}
+}
+
+// icmpError is what an ICMP error means to a connection, as on Linux.
+type icmpError struct {
+	errno syscall.Errno
+	hard  bool
+}
+
+// unreachable are the codes of ICMPv4 destination unreachable. RFC 9293, Section
+// 3.9.2.2: 0, 1 and 5 are soft (MUST-56), 2 and 3 hard (SHLD-26); RFC 1122,
+// Section 3.2.2.1, has no rule for the others.
+var unreachable = [...]icmpError{
+	wire.ICMPNetUnreachable:      {syscall.ENETUNREACH, false},
+	wire.ICMPHostUnreachable:     {syscall.EHOSTUNREACH, false},
+	wire.ICMPProtocolUnreachable: {syscall.ENOPROTOOPT, true},
+	wire.ICMPPortUnreachable:     {syscall.ECONNREFUSED, true},
+	4:                            {syscall.EHOSTUNREACH, false}, // "fragmentation needed" is another kind
+	wire.ICMPSourceRouteFailed:   {syscall.EOPNOTSUPP, false},
+	wire.ICMPNetUnknown:          {syscall.ENETUNREACH, true},
+	wire.ICMPHostUnknown:         {syscall.EHOSTUNREACH, true},
+	wire.ICMPHostIsolated:        {syscall.EHOSTUNREACH, true},
+	wire.ICMPNetProhibited:       {syscall.ENETUNREACH, true},
+	wire.ICMPHostProhibited:      {syscall.EHOSTUNREACH, true},
+	wire.ICMPNetUnreachableTOS:   {syscall.ENETUNREACH, false},
+	wire.ICMPHostUnreachableTOS:  {syscall.EHOSTUNREACH, false},
+	wire.ICMPProhibited:          {syscall.EHOSTUNREACH, true},
+}
+
+// unreachable6 are the codes of ICMPv6 destination unreachable: 0 and 3 are
+// soft, 1 and 4 hard.
+var unreachable6 = [...]icmpError{
+	wire.ICMPv6NoRoute:            {syscall.ENETUNREACH, false},
+	wire.ICMPv6Prohibited:         {syscall.EACCES, true},
+	wire.ICMPv6BeyondScope:        {syscall.EHOSTUNREACH, false},
+	wire.ICMPv6AddressUnreachable: {syscall.EHOSTUNREACH, false},
+	wire.ICMPv6PortUnreachable:    {syscall.ECONNREFUSED, true},
+	wire.ICMPv6SourcePolicy:       {syscall.EACCES, true},
+	wire.ICMPv6RejectRoute:        {syscall.EACCES, true},
+}
+
+// errorOf returns the errno of an ICMP error and whether it is hard. Time
+// exceeded and parameter problem are soft.
+func errorOf(m *wire.ICMP, is4 bool) (errno syscall.Errno, hard bool) {
+	table := unreachable6[:]
+	if is4 {
+		table = unreachable[:]
+	}
+	switch {
+	case m.Kind == wire.ICMPParameterProblem:
+		return syscall.EPROTO, false
+	case m.Kind == wire.ICMPUnreachable && int(m.Code) < len(table):
+		return table[m.Code].errno, table[m.Code].hard
+	}
+	return syscall.EHOSTUNREACH, false
+}
+
+// noNextHeader says that nothing follows the IPv6 header; such a packet is
+// ignored (RFC 8200, Section 4.7).
+const noNextHeader = 59
+
+// inputUnknown answers a packet of a protocol that is not spoken here: RFC
+// 1122, Sections 3.2.2.1 and 4.1.3.1; RFC 4443, Sections 3.1 and 3.4. It came to
+// one address from one address, as those sections want it.
+func (e *Engine) inputUnknown(now tcp.Time, p *wire.Packet) {
+	why := wire.UnreachableProtocol
+	if e.ip.Protocol == wire.ProtoUDP {
+		if d := p.ParseUDP(&e.ip, &e.udp); d != wire.DropNone {
+			e.drop(now, d)
+			return
+		}
+		why = wire.UnreachablePort
+	}
 	e.drop(now, wire.DropProtocol)
+	if e.ip.Version == 6 && e.ip.Protocol == noNextHeader {
+		return
+	}
+	if reply := e.nextICMP(now); reply != nil {
+		reply.BuildUnreachable(&e.ip, p, why, 0)
+	}
+}
+
+// nextICMP returns a packet for an ICMP message to the source of the packet
+// that arrived; nil when none may be sent.
+func (e *Engine) nextICMP(now tcp.Time) *wire.Packet {
+	if !e.errors.allow(now) {
+		e.stats.ICMPSuppressed++
+		return nil
+	}
+	reply := e.nextReply(&e.ip.Src)
+	if reply != nil {
+		e.stats.ICMPOut++
+	}
+	return reply
 }

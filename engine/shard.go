@@ -33,13 +33,21 @@ func connectionOf(p *wire.Packet) (t wire.FourTuple, ok bool) {
 	if p.ParseIP(&ip) != wire.DropNone {
 		return t, false
 	}
-	b := p.Contiguous()
-	if ip.Protocol != wire.ProtoTCP || len(b) < ip.HeaderLen+4 {
-		return t, false
+	switch b := p.Contiguous(); ip.Protocol {
+	case wire.ProtoTCP:
+		if len(b) < ip.HeaderLen+4 {
+			return t, false
+		}
+		b = b[ip.HeaderLen:]
+		return wire.FourTuple{
+			LocalAddr: ip.Dst, LocalPort: binary.BigEndian.Uint16(b[2:]),
+			RemoteAddr: ip.Src, RemotePort: binary.BigEndian.Uint16(b),
+		}, true
+	case wire.ProtoICMP, wire.ProtoICMPv6:
+		// An error belongs to the connection whose segment it quotes.
+		var m wire.ICMP
+		drop := p.ParseICMP(&ip, &m)
+		return m.Tuple, drop == wire.DropNone && m.Protocol == wire.ProtoTCP
 	}
-	b = b[ip.HeaderLen:]
-	return wire.FourTuple{
-		LocalAddr: ip.Dst, LocalPort: binary.BigEndian.Uint16(b[2:]),
-		RemoteAddr: ip.Src, RemotePort: binary.BigEndian.Uint16(b),
-	}, true
+	return t, false
 }
