@@ -10,8 +10,8 @@ import (
 // Cut appends the packets on the wire that p stands for to out, with complete
 // checksums and each with references of its own to the payload, and reports
 // whether p could be carried. It cannot if what would be appended is longer
-// than mtu bytes, or if p is a super-segment of anything but TCP: then nothing
-// is appended.
+// than mtu bytes, or if p is a super-segment that cannot be (see
+// DropSuperSegment): then nothing is appended.
 //
 // The segments of a super-segment carry its headers with their own lengths,
 // sequence numbers and, in IPv4, identifications that count up. FIN and PSH
@@ -19,13 +19,16 @@ import (
 // said once).
 func Cut(p *Packet, mtu int, out *Batch) bool {
 	c := cutter{p: p}
-	if p.SegSize <= 0 || !c.prepare() {
-		return p.SegSize == 0 && cutPlain(p, mtu, out)
+	if p.SegSize == 0 {
+		return cutPlain(p, mtu, out)
+	}
+	if p.SegSize < 0 || !c.prepare() {
+		return false
 	}
 	if c.left <= p.SegSize {
 		return cutPlain(p, mtu, out)
 	}
-	if c.hl+p.SegSize > mtu {
+	if c.hl+p.SegSize > mtu || Flags(c.flags)&uncut != 0 {
 		return false
 	}
 	for c.left > 0 {

@@ -55,19 +55,21 @@ func (p *Packet) parseIPv4(b []byte, ip *IP) Drop {
 	ip.TOS = b[1]
 	ip.HeaderLen = hl
 	ip.Len = total
-	return checkIPv4Addresses(b[12:16], b[16:20])
+	return checkIPv4Addresses([4]byte(b[12:16]), [4]byte(b[16:20]))
 }
 
 // checkIPv4Addresses refuses what RFC 1122, Section 3.2.1.3 does: a source that
-// is multicast or the limited broadcast, a destination in network zero.
-func checkIPv4Addresses(src, dst []byte) Drop {
-	if src[0] >= 224 && (src[0] < 240 || [4]byte(src) == [4]byte{255, 255, 255, 255}) {
-		return DropAddress
-	}
-	if [4]byte(dst) == [4]byte{} {
+// is multicast or the limited broadcast, and no destination at all.
+func checkIPv4Addresses(src, dst [4]byte) Drop {
+	if isGroup(src) || dst == [4]byte{} {
 		return DropAddress
 	}
 	return DropNone
+}
+
+// isGroup reports whether a is multicast or the limited broadcast.
+func isGroup(a [4]byte) bool {
+	return (a[0] >= 224 && a[0] < 240) || a == [4]byte{255, 255, 255, 255}
 }
 
 // checkIPv4Options walks IPv4 options. RFC 1122, Section 3.2.1.8: those that

@@ -56,10 +56,14 @@ func (p *Packet) ParseTCP(ip *IP, s *Segment) Drop {
 // addresses are ignored (MUST-57, MUST-63).
 func tcpAddressBad(a *Addr) bool {
 	if a.Is4() {
-		return a[12] == 0 || (a[12] >= 224 && (a[12] < 240 || a[12] == 255))
+		return a[12] == 0 || isGroup([4]byte(a[12:]))
 	}
 	return a[0] == 0xff || *a == Addr{}
 }
+
+// uncut are the flags that cannot be spread over several segments; no sender
+// of super-segments sets them.
+const uncut = SYN | RST | URG
 
 // setCount fills SegSize and Count of a segment whose packet has the given
 // segment size. A packet that carries less than one such segment is plain.
@@ -68,15 +72,17 @@ func (s *Segment) setCount(segSize int) Drop {
 	if segSize == 0 {
 		return DropNone
 	}
-	// What counts as one of these flags cannot be spread over several
-	// segments; no sender of super-segments sets them.
-	if segSize < 0 || s.Flags&(SYN|RST|URG) != 0 {
+	if segSize < 0 {
 		return DropSuperSegment
 	}
-	if s.PayloadLen > segSize {
-		s.SegSize = segSize
-		s.Count = (s.PayloadLen + segSize - 1) / segSize
+	if s.PayloadLen <= segSize {
+		return DropNone
 	}
+	if s.Flags&uncut != 0 {
+		return DropSuperSegment
+	}
+	s.SegSize = segSize
+	s.Count = (s.PayloadLen + segSize - 1) / segSize
 	return DropNone
 }
 
