@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,7 +101,11 @@ func trivetHost(t *testing.T) host {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { l.Close() })
-			return fill(t, s.Dial, l.Addr().String())
+			address := fill(t, s.Dial, l.Addr().String())
+			for s.Stats().AcceptWait < 2 {
+				runtime.Gosched() // until the listener has the third segments too
+			}
+			return address
 		},
 	}
 }

@@ -391,6 +391,7 @@ func TestBacklogFull(t *testing.T) {
 				t.Fatalf("connection %d: %v", i, err)
 			}
 			defer c.Close()
+			synctest.Wait() // until the server has the third segment too
 		}
 		start := time.Now()
 		go func() {
