@@ -55,7 +55,7 @@ func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
 	if !newer || seg.Ack.Less(c.snd.una) {
 		return false
 	}
-	old, oldEdge := c.snd.wnd, c.snd.una.Add(c.snd.wnd)
+	old, oldEdge := c.snd.wnd, c.windowEdge()
 	c.takeWindow(seg, c.snd.shift)
 	if seg.Ack.Add(c.snd.wnd).Less(oldEdge) {
 		c.rule(now, RuleWindowShrunk)
@@ -100,7 +100,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 func (c *Conn) catchUp() {
 	c.snd.small = seqnum.Max(c.snd.small, c.snd.una)
 	c.rtt.next = seqnum.Max(c.rtt.next, c.snd.una)
-	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una)
+	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una.Add(^seqnum.Size(0)))
 }
 
 // sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC
@@ -124,7 +124,6 @@ func (c *Conn) restartTimers(now Time) {
 	c.stopTimer(TimerUserTimeout)
 	if c.outstanding() == 0 {
 		c.stopTimer(TimerRetransmit)
-		c.rtt.backoff = 0
 		if c.unsent() > 0 || c.finPending() {
 			c.startUserTimeout(now)
 		}

@@ -27,6 +27,7 @@ type recovery struct {
 	from, to  seqnum.Value
 	dupAcks   int
 	inflate   int // bytes that left the network, by duplicate ACKs
+	extra     int // bytes sent by limited transmit
 }
 
 // lost returns how many bytes wait to be sent again.
@@ -58,7 +59,7 @@ func (c *Conn) congestionRoom() int {
 // outstanding.
 func (c *Conn) recoverOnAck(now Time, acked, flight int) {
 	l := &c.loss
-	l.dupAcks = 0
+	l.dupAcks, l.extra = 0, 0
 	if l.from.Less(c.snd.una) {
 		l.from = c.snd.una
 	}
@@ -127,12 +128,16 @@ func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
 			c.rule(now, RuleLimitedTransmit)
 			return
 		}
-		// RFC 6582, Section 3.2, step 1: once per window.
-		if c.snd.una.Less(l.recover) {
+		// RFC 6582, Section 3.2, step 1: once per window. An ACK of recover
+		// itself may be an echo of what was sent again needlessly, unless SACK
+		// says that there is a hole.
+		if c.snd.una.Less(l.recover) || (c.snd.una == l.recover && sacked == 0) {
 			return
 		}
 		c.rule(now, RuleFastRetransmit)
-		c.cc.lost(c.outstanding())
+		// RFC 5681, Section 3.2, step 2: what limited transmit sent is not
+		// part of the flight.
+		c.cc.lost(c.outstanding() - l.extra)
 		*l = recovery{phase: lossFast, recover: c.snd.nxt, inflate: dupThresh * c.snd.mss}
 		c.resend()
 	}

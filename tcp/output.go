@@ -50,24 +50,26 @@ func (c *Conn) Output(now Time, out *Batch) {
 func (c *Conn) sendLost(now Time, out *Batch) {
 	l := &c.loss
 	for l.lost() > 0 {
-		room := c.congestionRoom()
-		if l.force || (room < c.snd.mss && c.inFlight() == 0) {
-			room = max(room, c.dataMSS())
-		}
+		text := seqnum.Min(l.to, c.dataEnd()).Diff(l.from)
+		fin := c.snd.finSent && l.to == c.snd.nxt
 		// What is beyond the peer's window is not sent again (MAY-7); a FIN
 		// takes no room.
-		room = min(room, c.snd.una.Add(c.snd.wnd).Diff(l.from))
-		n := min(l.to.Diff(l.from), c.dataEnd().Diff(l.from))
-		fin := c.snd.finSent && l.to == c.snd.nxt
-		size := c.segmentSize(min(n, max(room, 0)), n)
-		if size == 0 && (n > 0 || !fin) {
+		n := max(0, min(text, c.windowEdge().Diff(l.from)))
+		room := c.congestionRoom()
+		if l.force || c.inFlight() == 0 {
+			room = max(room, c.snd.mss)
+		}
+		if room < min(n, c.dataMSS()) {
 			return
 		}
-		fin = fin && size == n
-		seg := c.segment(now, out, l.from, size, fin)
+		size := c.segmentSize(min(n, room), text)
+		if size == 0 && (text > 0 || !fin) {
+			return
+		}
+		seg := c.segment(now, out, l.from, size, fin && size == text)
 		seg.Retransmit = true
 		c.emit(now, seg)
-		l.from = l.from.Add(seg.Len())
+		l.from = seg.End()
 		l.force = false
 	}
 }
@@ -80,11 +82,15 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 		if size == 0 && !fin {
 			break
 		}
+		small := size%c.dataMSS() != 0
 		seg := c.segment(now, out, c.snd.nxt, size, fin)
 		c.snd.nxt = seg.End()
 		c.snd.finSent = c.snd.finSent || fin
-		if size > 0 && size%c.dataMSS() != 0 {
+		if small {
 			c.snd.small = c.snd.nxt
+		}
+		if c.loss.dupAcks > 0 {
+			c.loss.extra += size
 		}
 		c.rtt.start(now, c.snd.nxt)
 		c.emit(now, seg)
@@ -100,7 +106,7 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 // of the largest window ever seen.
 func (c *Conn) nextSize() (size int, fin bool) {
 	avail := c.unsent()
-	usable := c.snd.una.Add(c.snd.wnd).Diff(c.snd.nxt)
+	usable := c.windowEdge().Diff(c.snd.nxt)
 	c.loss.limited = false
 	if usable <= 0 {
 		return 0, false // the window is used up, or was taken back
@@ -109,8 +115,8 @@ func (c *Conn) nextSize() (size int, fin bool) {
 		return 0, c.finPending()
 	}
 	room := c.congestionRoom()
-	if room < c.snd.mss && c.inFlight() == 0 {
-		room = c.snd.mss
+	if c.inFlight() == 0 {
+		room = max(room, c.snd.mss)
 	}
 	n := min(avail, usable)
 	if room < min(n, c.snd.mss) {

@@ -51,6 +51,9 @@ func (c *Conn) dataStart() seqnum.Value {
 // of our FIN, once there is one.
 func (c *Conn) dataEnd() seqnum.Value { return c.dataStart().Add(seqnum.Size(c.sndbuf.size)) }
 
+// windowEdge is the right edge of the send window.
+func (c *Conn) windowEdge() seqnum.Value { return c.snd.una.Add(c.snd.wnd) }
+
 // unsent returns how many bytes were never sent.
 func (c *Conn) unsent() int {
 	if c.snd.finSent {
