@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,10 +39,38 @@ func (d *Device) Configure(prefixes ...netip.Prefix) error {
 			return explainAddress(err, d.name, p)
 		}
 	}
-	if ifi.Flags&net.FlagUp != 0 {
-		return nil
+	if ifi.Flags&net.FlagUp == 0 {
+		if err := setUp(d.name); err != nil {
+			return explain(err, d.name)
+		}
 	}
-	return explain(setUp(d.name), d.name)
+	for _, p := range prefixes {
+		if err := awaitLocal(p.Addr()); err != nil {
+			return explainAddress(err, d.name, p)
+		}
+	}
+	return nil
+}
+
+// localWait bounds the time the kernel may take to make an address its own.
+const localWait = 5 * time.Second
+
+// awaitLocal waits until the kernel takes packets for the address. It makes the
+// local route of an IPv6 address some time after it has taken the address,
+// even without duplicate address detection; packets that come before are lost,
+// which costs a connection a second.
+func awaitLocal(a netip.Addr) error {
+	if a.Is4() {
+		return nil // done at once
+	}
+	for deadline := time.Now().Add(localWait); ; time.Sleep(time.Millisecond) {
+		if ok, err := isLocal(a); ok || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return unix.ETIMEDOUT
+		}
+	}
 }
 
 func hasAddr(addrs []net.Addr, p netip.Prefix) bool {

@@ -124,6 +124,41 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
+// The kernel takes packets for the addresses when Configure returns, not some
+// time later, or the answer to a first SYN is lost.
+func TestConfigureIsDone(t *testing.T) {
+	for range 20 {
+		netns.New(t)
+		open(t, Config{})
+		for _, a := range []string{"10.1.0.1", "fd00:1::1"} {
+			if ok, err := isLocal(netip.MustParseAddr(a)); !ok {
+				t.Fatalf("isLocal(%s) after Configure = false, %v", a, err)
+			}
+		}
+		if ok, err := isLocal(netip.MustParseAddr("fd00:1::2")); ok || err != nil {
+			t.Fatalf("isLocal of the other side = %v, %v", ok, err)
+		}
+	}
+}
+
+func TestRouteType(t *testing.T) {
+	b := make([]byte, 28)
+	binary.NativeEndian.PutUint16(b[4:], unix.RTM_NEWROUTE)
+	b[23] = unix.RTN_LOCAL
+	if got := routeType(b); got != unix.RTN_LOCAL {
+		t.Errorf("routeType(local route) = %d, want %d", got, unix.RTN_LOCAL)
+	}
+	for n := range b {
+		if got := routeType(b[:n]); got != 0 {
+			t.Errorf("routeType(%d bytes) = %d, want 0", n, got)
+		}
+	}
+	b[4] = unix.NLMSG_ERROR
+	if got := routeType(b); got != 0 {
+		t.Errorf("routeType(error) = %d, want 0", got)
+	}
+}
+
 func TestOpenErrors(t *testing.T) {
 	ns := netns.New(t)
 	want := func(t *testing.T, err, is error, text string) {
