@@ -19,6 +19,7 @@ import (
 
 	"github.com/trivet-net/trivet/internal/netns"
 	"github.com/trivet-net/trivet/link/tun"
+	"github.com/trivet-net/trivet/tcp"
 )
 
 // The tests of this and the next files have the kernel's TCP as the peer, over
@@ -95,8 +96,10 @@ func newHost(t testing.TB, s setting) (*netns.NS, *host) {
 	}
 	t.Cleanup(func() {
 		h.close(context.Background())
-		if n := len(h.stack.Connections()); n != 0 {
-			t.Errorf("%d connections are left after Close: %v", n, h.stack.Connections())
+		for _, info := range h.stack.Connections() {
+			if info.State != tcp.StateTimeWait {
+				t.Errorf("left after Close: %+v", info)
+			}
 		}
 		if _, err := net.InterfaceByName("trivet0"); err == nil {
 			t.Error("the device is left after Close")

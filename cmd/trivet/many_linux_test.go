@@ -142,7 +142,7 @@ func TestCapture(t *testing.T) {
 					"-o", "udp.check_checksum:TRUE", "-Y", filter)
 			}
 			bad := read("tcp.checksum.status == Bad || ip.checksum.status == Bad || icmp.checksum.status == Bad || " +
-				"icmpv6.checksum.status == Bad || _ws.malformed || tcp.options.malformed")
+				"icmpv6.checksum.status == Bad || _ws.malformed")
 			if bad != "" {
 				t.Errorf("tshark finds bad packets:\n%.2000s", bad)
 			}
