@@ -71,8 +71,16 @@ func (l *Link) attach(h *host) {
 	out.speak()
 	in.forget()
 	e := &end{out: out, in: in, mtu: l.cfg.MTU, closed: make(chan struct{})}
-	err := h.stack.AddLink(e, netip.PrefixFrom(h.addr4, 32), netip.PrefixFrom(h.addr6, 128))
-	for _, a := range []netip.Addr{peer.addr4, peer.addr6} {
+	own, others := []netip.Addr{h.addr4}, []netip.Addr{peer.addr4}
+	if l.cfg.MTU >= minMTU6 {
+		own, others = append(own, h.addr6), append(others, peer.addr6)
+	}
+	var prefixes []netip.Prefix
+	for _, a := range own {
+		prefixes = append(prefixes, netip.PrefixFrom(a, a.BitLen()))
+	}
+	err := h.stack.AddLink(e, prefixes...)
+	for _, a := range others {
 		if err == nil {
 			err = h.stack.AddRoute(netip.PrefixFrom(a, a.BitLen()), e)
 		}

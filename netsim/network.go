@@ -196,7 +196,10 @@ func (n *Network) Link(a, b *trivet.Stack, options ...Option) *Link {
 	return l
 }
 
-const defaultMTU = 1500
+const (
+	defaultMTU = 1500
+	minMTU6    = 1280 // of a link with IPv6 (RFC 8200, Section 5)
+)
 
 // newWay makes a direction whose luck depends on the seed, the two names and
 // how many links the two have already. n.mu is held.

@@ -15,6 +15,7 @@ type LinkConfig struct {
 	// AtoB and BtoA are the two directions.
 	AtoB, BtoA Settings
 	// MTU is the largest IP packet that the hosts send, in bytes. Zero: 1500.
+	// Under 1280 there is no IPv6 over the link (RFC 8200, Section 5).
 	MTU int
 	// MaxSuper lets the hosts form super-segments of so many bytes of payload,
 	// which are cut as a device with segmentation offload would. Zero: none.
@@ -24,7 +25,10 @@ type LinkConfig struct {
 // Symmetric returns a link with the same settings in both directions.
 func Symmetric(s Settings) LinkConfig { return LinkConfig{AtoB: s, BtoA: s} }
 
-const defaultMTU = 1500
+const (
+	defaultMTU = 1500
+	minMTU6    = 1280
+)
 
 // Link joins two hosts.
 type Link struct {
@@ -145,13 +149,19 @@ func (h *Host) attach(out *line, peer *Host, cfg LinkConfig) {
 // alone; a route leads to the peer's.
 func (h *Host) addInterface(i int) {
 	p := &h.ports[i]
-	own := []netip.Prefix{netip.PrefixFrom(h.addr4, 32), netip.PrefixFrom(h.addr6, 128)}
-	err := h.engine.AddInterface(engine.Interface{Index: i, MTU: p.mtu, MaxSuper: p.maxSuper, Prefixes: own})
-	if err == nil {
-		err = h.engine.AddRoute(netip.PrefixFrom(p.peer.addr4, 32), i)
+	own, others := []netip.Addr{h.addr4}, []netip.Addr{p.peer.addr4}
+	if p.mtu >= minMTU6 {
+		own, others = append(own, h.addr6), append(others, p.peer.addr6)
 	}
-	if err == nil {
-		err = h.engine.AddRoute(netip.PrefixFrom(p.peer.addr6, 128), i)
+	config := engine.Interface{Index: i, MTU: p.mtu, MaxSuper: p.maxSuper}
+	for _, a := range own {
+		config.Prefixes = append(config.Prefixes, netip.PrefixFrom(a, a.BitLen()))
+	}
+	err := h.engine.AddInterface(config)
+	for _, a := range others {
+		if err == nil {
+			err = h.engine.AddRoute(netip.PrefixFrom(a, a.BitLen()), i)
+		}
 	}
 	if err != nil {
 		panic(fmt.Sprintf("sim: interface %d of %s: %v", i, h.name, err))

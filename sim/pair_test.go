@@ -150,6 +150,7 @@ func pseudoRandom(n int, seed uint64) []byte {
 type exchange struct {
 	request, response       []byte
 	gotRequest, gotResponse bytes.Buffer
+	opt                     tcp.Options // of the client
 	clientErr, serverErr    error
 	clientEnd, serverEnd    bool
 }
@@ -169,7 +170,7 @@ func (x *exchange) start(p *pair) {
 			})
 		})
 	})
-	c := p.dial(tcp.Options{})
+	c := p.dial(x.opt)
 	c.Await(tcp.Connected, func() {
 		Send(c, x.request, func(err error) {
 			x.clientErr = err

@@ -404,3 +404,25 @@ func TestIPv6(t *testing.T) {
 		t.Errorf("%d bytes arrived, other than the %d sent", got.Len(), len(data))
 	}
 }
+
+// RFC 7323, Section 4.1: timestamps tell which copy of a segment an ACK
+// answers. When the ACK of the first copy is lost, the second copy is
+// unacceptable, and yet its ACK must not make the round trip look longer, or
+// loss in both directions drives the time-out up without end.
+func TestLostAckDoesNotInflateRTT(t *testing.T) {
+	p := newPair(t, 1, engine.Config{}, Symmetric(rtt20))
+	client, server := p.open(tcp.Options{})
+	Receive(server, func([]byte) {}, nil)
+	p.RunFor(time.Second)
+	lost := false
+	p.Filter(func(_ tcp.Time, q *trace.Packet) Verdict {
+		drop := q.From == "server" && !lost
+		lost = lost || drop
+		return Verdict{Drop: drop}
+	})
+	Send(client, make([]byte, 100), nil)
+	p.RunFor(10 * time.Second)
+	if info := client.Info(); info.RTT > 25*time.Millisecond || info.Unacked > 0 {
+		t.Errorf("SRTT is %v with %d bytes unacknowledged, want the 20 ms of the link and none", info.RTT, info.Unacked)
+	}
+}
