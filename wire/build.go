@@ -86,50 +86,58 @@ func (p *Packet) FinishChecksum() {
 	if p.Checksum != ChecksumPartial {
 		return
 	}
-	hl, field, proto := p.checksumField()
-	if field == 0 || !p.pull(field+2) {
+	h, ok := p.headers()
+	if !ok || !p.pull(h.end) {
 		return
 	}
 	// The field holds the pseudo-header's sum, so the sum of all bytes after
 	// the IP header is that of the pseudo-header too.
-	sum := ^fold(p.sumFrom(hl, 0))
-	if sum == 0 && proto == ProtoUDP {
+	sum := ^fold(p.sumFrom(h.ip, 0))
+	if sum == 0 && h.proto == ProtoUDP {
 		sum = 0xffff // RFC 768: zero would mean that there is none
 	}
-	binary.LittleEndian.PutUint16(p.hdr[field:], sum)
+	binary.LittleEndian.PutUint16(p.hdr[h.checksum:], sum)
 	p.Checksum = ChecksumUnknown
 }
 
-// checksumField returns the length of the IP headers, the offset of the
-// upper protocol's checksum and that protocol; field is 0 if there is none.
-func (p *Packet) checksumField() (hl, field int, proto uint8) {
+// headers says where the headers of a packet are that was parsed before or
+// that we have made: offsets in bytes.
+type headers struct {
+	proto    uint8 // upper protocol
+	ip       int   // end of the IP headers
+	checksum int   // the upper protocol's checksum
+	end      int   // end of all headers
+}
+
+// headers finds the headers. It reports false if they are not contiguous or
+// not of a protocol that is known here.
+func (p *Packet) headers() (h headers, ok bool) {
 	b := p.Contiguous()
 	switch {
 	case len(b) >= ipv4HeaderLen && b[0]>>4 == 4:
-		hl, proto = int(b[0]&0xf)*4, b[9]
+		h.ip, h.proto = int(b[0]&0xf)*4, b[9]
 	case len(b) >= ipv6HeaderLen && b[0]>>4 == 6:
-		at, n, d := skipExtensions(b)
+		at, hl, d := skipExtensions(b)
 		if d != DropNone {
-			return 0, 0, 0
+			return h, false
 		}
-		proto, hl = b[at], n
+		h.ip, h.proto = hl, b[at]
 	default:
-		return 0, 0, 0
+		return h, false
 	}
-	switch proto {
+	switch h.proto {
 	case ProtoTCP:
-		field = hl + 16
+		if len(b) < h.ip+tcpHeaderLen {
+			return h, false
+		}
+		h.checksum = h.ip + 16
+		h.end = h.ip + int(b[h.ip+12]>>4)*4
 	case ProtoUDP:
-		field = hl + 6
-	case ProtoICMPv6, ProtoICMP:
-		field = hl + 2
-	default:
-		return 0, 0, 0
+		h.checksum, h.end = h.ip+6, h.ip+udpHeaderLen
+	case ProtoICMP, ProtoICMPv6:
+		h.checksum, h.end = h.ip+2, h.ip+icmpHeaderLen
 	}
-	if len(b) < field+2 {
-		return 0, 0, 0
-	}
-	return hl, field, proto
+	return h, h.checksum > 0 && h.end > h.checksum && h.end <= len(b)
 }
 
 // pull moves the first n bytes into the packet itself if that holds none, so

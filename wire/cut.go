@@ -73,23 +73,20 @@ type cutter struct {
 
 // prepare reads the headers, and reports false if they are not those of TCP.
 func (c *cutter) prepare() bool {
-	b := c.p.Contiguous()
-	ipLen, field, proto := c.p.checksumField()
-	if proto != ProtoTCP || len(b) < ipLen+tcpHeaderLen {
+	h, ok := c.p.headers()
+	if !ok || h.proto != ProtoTCP || h.end < h.ip+tcpHeaderLen || h.end > MaxHeader ||
+		(c.p.n > 0 && h.end != int(c.p.n)) {
 		return false
 	}
-	c.ipLen = ipLen
-	c.hl = ipLen + int(b[ipLen+12]>>4)*4
-	if c.hl < ipLen+tcpHeaderLen || c.hl > len(b) || c.hl > MaxHeader || (c.p.n > 0 && c.hl != int(c.p.n)) {
-		return false
-	}
-	c.header = b[:c.hl]
+	c.ipLen, c.hl = h.ip, h.end
+	b := c.p.Contiguous()[:c.hl]
+	c.header = b
 	c.left = c.p.Len() - c.hl
 	c.first = true
 	if c.p.n == 0 {
 		c.offset = c.hl
 	}
-	t := b[ipLen:c.hl]
+	t := b[c.ipLen:]
 	c.seq = binary.BigEndian.Uint32(t[4:])
 	c.flags = binary.BigEndian.Uint16(t[12:])
 
@@ -99,7 +96,7 @@ func (c *cutter) prepare() bool {
 		src.setIPv4(b[12:16])
 		dst.setIPv4(b[16:20])
 		c.id = binary.BigEndian.Uint16(b[4:])
-		c.ipSum = accumulate(b[:2], accumulate(b[6:10], accumulate(b[12:ipLen], 0)))
+		c.ipSum = accumulate(b[:2], accumulate(b[6:10], accumulate(b[12:c.ipLen], 0)))
 	} else {
 		src, dst = Addr(b[8:24]), Addr(b[24:40])
 	}
@@ -107,7 +104,7 @@ func (c *cutter) prepare() bool {
 	acc = accumulate(t[0:4], acc)
 	acc = accumulate(t[8:12], acc)
 	acc = accumulate(t[14:16], acc)
-	c.tcpSum = accumulate(b[field+2:c.hl], acc)
+	c.tcpSum = accumulate(t[18:], acc)
 	return true
 }
 
