@@ -23,7 +23,7 @@ type Script struct {
 	Events        []Event
 
 	lines []string // of the source, for messages
-	over  []Option // of the command line: they win
+	opt   Options
 }
 
 // Line returns the text of line n of the source, counted from 1.

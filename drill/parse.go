@@ -22,7 +22,7 @@ type Options struct {
 // Parse reads a script. The path is for messages, and for commands that the
 // script names relative to itself. Errors are of type *SyntaxError.
 func Parse(path, text string, opt Options) (*Script, error) {
-	p := &parser{lexer: newLexer(path, text), script: &Script{Path: path, over: opt.Set}}
+	p := &parser{lexer: newLexer(path, text), script: &Script{Path: path, opt: opt}}
 	p.script.lines = strings.Split(text, "\n")
 	for name, value := range opt.Define {
 		p.defines[name] = value

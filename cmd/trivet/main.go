@@ -44,6 +44,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "trivet: %v\n", err)
+	if e, ok := errors.AsType[*drillError](err); ok {
+		return e.exitStatus()
+	}
 	return exitFailure
 }
 
@@ -72,7 +75,7 @@ network.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("trivet {{.Version}}\n")
-	root.AddCommand(newDemoCommand(), newServeCommand(), newGetCommand(), newNCCommand())
+	root.AddCommand(newDemoCommand(), newServeCommand(), newGetCommand(), newNCCommand(), newDrillCommand())
 	return root
 }
 

@@ -1,0 +1,162 @@
+package drill
+
+import (
+	"path"
+	"strconv"
+	"strings"
+)
+
+// command does what a command in back-ticks says, as far as it is a setting.
+// Scripts use the shell's line breaks, ";", "&&", quotes, comments and
+// redirections, and no more of it.
+func (s *settings) command(text string) error {
+	text = strings.ReplaceAll(text, "\\\n", " ")
+	for _, words := range shellCommands(text) {
+		if err := s.shell(words); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shell runs one command.
+func (s *settings) shell(words []string) error {
+	name := path.Base(words[0])
+	args := words[1:]
+	switch {
+	case strings.HasPrefix(name, "sysctl_restore_"), name == "true", name == ":", name == "rm", name == "sleep":
+		return nil
+	case name == "defaults.sh":
+		for _, d := range suiteDefaults {
+			if err := s.setSysctl(d); err != nil {
+				return err
+			}
+		}
+		return nil
+	case name == "sysctl", name == "set_sysctls.py":
+		for _, a := range args {
+			if strings.HasPrefix(a, "-") {
+				continue
+			}
+			if err := s.setSysctl(a); err != nil {
+				return err
+			}
+		}
+		return nil
+	case name == "dd":
+		return s.dd(args)
+	case harmless(name, args):
+		return nil
+	}
+	return &unsupported{"command " + strings.Join(words, " ")}
+}
+
+// harmless reports whether a command is about something that a run in virtual
+// time does not have: cached metrics, queueing disciplines, offloads, counters.
+func harmless(name string, args []string) bool {
+	line := strings.Join(args, " ")
+	switch name {
+	case "ip":
+		return strings.HasPrefix(line, "tcp_metrics flush")
+	case "tc":
+		return strings.HasPrefix(line, "qdisc") && !strings.Contains(line, "limit 0")
+	case "ethtool":
+		return strings.HasPrefix(line, "-K")
+	case "nstat":
+		return line == "" || line == "-n"
+	}
+	return false
+}
+
+// dd makes a file of zeros.
+func (s *settings) dd(args []string) error {
+	size, file := map[string]int{"bs": 512, "count": 1}, ""
+	for _, a := range args {
+		key, value, _ := strings.Cut(a, "=")
+		switch key {
+		case "of":
+			file = value
+		case "bs", "count":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 0 || n > 1<<20 {
+				return &unsupported{"command dd " + a}
+			}
+			size[key] = n
+		}
+	}
+	s.files[file] = size["bs"] * size["count"]
+	return nil
+}
+
+// shellCommands splits text into commands, each a list of words. A pipe makes
+// the whole one command whose first word is what was written, so that nobody
+// takes it for something known.
+func shellCommands(text string) [][]string {
+	var list [][]string
+	var words []string
+	end := func() {
+		if words = dropRedirections(words); len(words) > 0 {
+			list = append(list, words)
+		}
+		words = nil
+	}
+	for text != "" {
+		switch c := text[0]; {
+		case c == '\n' || c == ';':
+			end()
+			text = text[1:]
+		case strings.HasPrefix(text, "&&") || strings.HasPrefix(text, "||"):
+			end()
+			text = text[2:]
+		case c == ' ' || c == '\t' || c == '\r':
+			text = text[1:]
+		case c == '#':
+			text = text[lineLen(text):]
+		case c == '|':
+			line := text[:lineLen(text)]
+			words = append([]string{strings.Join(words, " ") + " " + line}, words...)
+			text = text[len(line):]
+		default:
+			word, n := shellWord(text)
+			words = append(words, word)
+			text = text[n:]
+		}
+	}
+	end()
+	return list
+}
+
+// shellWord reads one word and returns it without its quotes.
+func shellWord(text string) (string, int) {
+	var b strings.Builder
+	var quote byte
+	for i := range len(text) {
+		switch c := text[i]; {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case quote == 0 && strings.IndexByte(" \t\r\n;|", c) >= 0:
+			return b.String(), i
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), len(text)
+}
+
+// dropRedirections leaves out "> file", "2>&1" and "&> file".
+func dropRedirections(words []string) []string {
+	var out []string
+	for i := 0; i < len(words); i++ {
+		w := strings.TrimLeft(words[i], "12&")
+		if !strings.HasPrefix(w, ">") {
+			out = append(out, words[i])
+			continue
+		}
+		if strings.TrimLeft(w, ">&12") == "" && !strings.Contains(w, ">&") {
+			i++
+		}
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package drill
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+)
+
+// errnos are the errors that scripts name.
+var errnos = map[string]syscall.Errno{
+	"EPERM": syscall.EPERM, "ENOENT": syscall.ENOENT, "EINTR": syscall.EINTR, "EIO": syscall.EIO, "EBADF": syscall.EBADF,
+	"EAGAIN": syscall.EAGAIN, "EWOULDBLOCK": syscall.EAGAIN, "ENOMEM": syscall.ENOMEM, "EACCES": syscall.EACCES,
+	"EFAULT": syscall.EFAULT, "EBUSY": syscall.EBUSY, "EEXIST": syscall.EEXIST, "EINVAL": syscall.EINVAL, "EMFILE": syscall.EMFILE,
+	"EPIPE": syscall.EPIPE, "EDOM": syscall.EDOM, "ERANGE": syscall.ERANGE, "ENOSYS": syscall.ENOSYS,
+	"ENOTSOCK": syscall.ENOTSOCK, "EDESTADDRREQ": syscall.EDESTADDRREQ, "EMSGSIZE": syscall.EMSGSIZE,
+	"EPROTO": syscall.EPROTO, "ENOPROTOOPT": syscall.ENOPROTOOPT, "EPROTONOSUPPORT": syscall.EPROTONOSUPPORT,
+	"EOPNOTSUPP": syscall.EOPNOTSUPP, "ENOTSUP": syscall.EOPNOTSUPP, "EAFNOSUPPORT": syscall.EAFNOSUPPORT, "EADDRINUSE": syscall.EADDRINUSE,
+	"EADDRNOTAVAIL": syscall.EADDRNOTAVAIL, "ENETDOWN": syscall.ENETDOWN, "ENETUNREACH": syscall.ENETUNREACH,
+	"ECONNABORTED": syscall.ECONNABORTED, "ECONNRESET": syscall.ECONNRESET, "ENOBUFS": syscall.ENOBUFS,
+	"EISCONN": syscall.EISCONN, "ENOTCONN": syscall.ENOTCONN, "ETIMEDOUT": syscall.ETIMEDOUT,
+	"ECONNREFUSED": syscall.ECONNREFUSED, "EHOSTDOWN": syscall.EHOSTDOWN, "EHOSTUNREACH": syscall.EHOSTUNREACH,
+	"EALREADY": syscall.EALREADY, "EINPROGRESS": syscall.EINPROGRESS, "ENOPKG": syscall.ENOPKG,
+}
+
+// errnoName returns the name of an error, its text if it has none here.
+func errnoName(e syscall.Errno) string {
+	best := ""
+	for name, n := range errnos {
+		if n == e && (best == "" || name < best) {
+			best = name
+		}
+	}
+	if best == "" {
+		return e.Error()
+	}
+	return best
+}
+
+// errnoOf returns the errno inside err, EIO when there is none.
+func errnoOf(err error) syscall.Errno {
+	if err == nil {
+		return 0
+	}
+	if e, ok := errors.AsType[syscall.Errno](err); ok {
+		return e
+	}
+	return syscall.EIO
+}
+
+// constants are the numbers that arguments of system calls are named by, as
+// Linux has them on amd64.
+var constants = map[string]int64{
+	"AF_INET": 2, "AF_INET6": 10, "PF_INET": 2, "PF_INET6": 10,
+	"SOCK_STREAM": 1, "SOCK_DGRAM": 2, "SOCK_RAW": 3, "SOCK_NONBLOCK": 0x800, "SOCK_CLOEXEC": 0x80000,
+	"IPPROTO_IP": 0, "IPPROTO_ICMP": 1, "IPPROTO_TCP": 6, "IPPROTO_UDP": 17, "IPPROTO_IPV6": 41, "IPPROTO_SCTP": 132, "IPPROTO_MPTCP": 262,
+	"O_RDONLY": 0, "O_WRONLY": 1, "O_RDWR": 2, "O_NONBLOCK": 0x800, "O_CREAT": 0x40, "O_TRUNC": 0x200,
+	"F_DUPFD": 0, "F_GETFL": 3, "F_SETFL": 4,
+	"SHUT_RD": 0, "SHUT_WR": 1, "SHUT_RDWR": 2,
+	"SOMAXCONN": 4096,
+
+	"MSG_OOB": 1, "MSG_PEEK": 2, "MSG_DONTROUTE": 4, "MSG_CTRUNC": 8, "MSG_TRUNC": 0x20, "MSG_DONTWAIT": 0x40, "MSG_EOR": 0x80,
+	"MSG_WAITALL": 0x100, "MSG_NOSIGNAL": 0x4000, "MSG_ERRQUEUE": 0x2000, "MSG_MORE": 0x8000,
+	"MSG_FASTOPEN": 0x20000000, "MSG_ZEROCOPY": 0x4000000,
+
+	"POLLIN": 1, "POLLPRI": 2, "POLLOUT": 4, "POLLERR": 8, "POLLHUP": 0x10, "POLLNVAL": 0x20,
+	"POLLRDNORM": 0x40, "POLLRDBAND": 0x80, "POLLWRNORM": 0x100, "POLLWRBAND": 0x200, "POLLRDHUP": 0x2000,
+	"EPOLLIN": 1, "EPOLLPRI": 2, "EPOLLOUT": 4, "EPOLLERR": 8, "EPOLLHUP": 0x10, "EPOLLRDNORM": 0x40, "EPOLLWRNORM": 0x100,
+	"EPOLLRDHUP": 0x2000, "EPOLLEXCLUSIVE": 1 << 28, "EPOLLONESHOT": 1 << 30, "EPOLLET": 1 << 31,
+	"EPOLL_CTL_ADD": 1, "EPOLL_CTL_DEL": 2, "EPOLL_CTL_MOD": 3,
+
+	"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4,
+
+	"IP_PMTUDISC_DONT": 0, "IP_PMTUDISC_WANT": 1, "IP_PMTUDISC_DO": 2, "IP_PMTUDISC_PROBE": 3,
+	"INT_MAX": 1<<31 - 1,
+}
+
+// number evaluates an argument that is a number: a literal, a name, or several
+// joined by "|".
+func (e *Expr) number() (int64, error) {
+	switch e.Kind {
+	case ExprInt:
+		return e.Int, nil
+	case ExprWord:
+		if n, ok := constants[e.Text]; ok {
+			return n, nil
+		}
+		if n, ok := errnos[e.Text]; ok {
+			return int64(n), nil
+		}
+		return 0, &unsupported{e.Text}
+	case ExprOr:
+		n := int64(0)
+		for _, part := range e.List {
+			v, err := part.number()
+			if err != nil {
+				return 0, err
+			}
+			n |= v
+		}
+		return n, nil
+	case ExprList:
+		if len(e.List) == 1 {
+			return e.List[0].number()
+		}
+	case ExprCall:
+		if strings.HasPrefix(e.Text, "htons") && len(e.List) == 1 {
+			return e.List[0].number()
+		}
+	}
+	return 0, failf("expected a number, found %v", e)
+}

@@ -1,0 +1,301 @@
+package drill
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// expectTCP takes the segments that answer a line of the script and compares
+// them. Segments in a row are taken as one, up to the length that the line
+// has.
+func (r *runner) expectTCP(f *flow, p *Packet, lo, hi tcp.Time, slack time.Duration) error {
+	s, err := r.next(f, r.waitEnd(hi))
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return failf("nothing was sent")
+	}
+	f.learn(s)
+	whole := *s
+	whole.payload = append([]byte(nil), s.payload...)
+	whole.consumed = false
+	parts := []*sentPacket{s}
+	for len(whole.payload) < p.TCP.Len && !r.set.strictSegments && len(s.payload) > 0 && joins(&whole) {
+		q, err := r.nextPart(f, &whole, parts[len(parts)-1], hi, slack)
+		if err != nil {
+			return err
+		}
+		if q == nil {
+			break
+		}
+		t := *whole.tcp
+		t.flags = t.flags&^uint16(wire.PSH|wire.FIN) | q.tcp.flags
+		t.ack, t.window, t.options = q.tcp.ack, q.tcp.window, q.tcp.options
+		whole.tcp = &t
+		whole.payload = append(whole.payload, q.payload...)
+		parts = append(parts, q)
+	}
+	if err := r.checkTime(s, lo, hi, slack); err != nil {
+		return err
+	}
+	if diff := r.compare(f, p, &whole); len(diff) > 0 {
+		return &mismatch{packet: s, failure: failure{
+			reason: "the segment differs in " + strings.Join(diff, ", "),
+			got:    stampText(s.at) + " " + whole.text(),
+		}}
+	}
+	for _, q := range parts {
+		q.consumed = true
+	}
+	f.noteStamp(p.TCP, whole.tcp)
+	r.now = max(r.now, s.at)
+	return nil
+}
+
+// joins reports whether a segment may be the beginning of what a line has.
+func joins(s *sentPacket) bool {
+	return s.tcp.flags&uint16(wire.SYN|wire.RST|wire.FIN) == 0
+}
+
+// nextPart returns the segment that continues whole, nil if there is none.
+func (r *runner) nextPart(f *flow, whole, last *sentPacket, hi tcp.Time, slack time.Duration) (*sentPacket, error) {
+	last.consumed = true
+	defer func() { last.consumed = false }()
+	hidden := []*sentPacket{}
+	for _, q := range r.sent {
+		if q == last {
+			break
+		}
+		if !q.consumed && !q.in && q.flow == f {
+			q.consumed = true
+			hidden = append(hidden, q)
+		}
+	}
+	defer func() {
+		for _, q := range hidden {
+			q.consumed = false
+		}
+	}()
+	wait := r.now
+	if hi != forever {
+		wait = max(wait, hi.Add(slack))
+	}
+	q, err := r.next(f, wait)
+	if q == nil || err != nil {
+		return nil, err
+	}
+	if q.tcp.seq != whole.tcp.seq+uint32(len(whole.payload)) || len(q.payload) == 0 ||
+		q.tcp.flags&uint16(wire.SYN|wire.RST) != 0 || q.tcp.ack != whole.tcp.ack {
+		return nil, nil
+	}
+	return q, nil
+}
+
+// noteStamp pairs the TSval of the script with that on the wire.
+func (f *flow) noteStamp(t *TCP, w *tcpHeader) {
+	script, ok := timestampOf(t.Options)
+	live, also := timestampOf(rawOptions(w.options))
+	if ok && also {
+		f.stamp(script, live)
+	}
+}
+
+func timestampOf(list []TCPOption) (uint32, bool) {
+	for _, o := range list {
+		if o.Kind == optionTimestamp && len(o.Bytes) == 10 {
+			return binary.BigEndian.Uint32(o.Bytes[2:]), true
+		}
+	}
+	return 0, false
+}
+
+// compare lists what differs between a line of the script and a segment.
+func (r *runner) compare(f *flow, p *Packet, s *sentPacket) []string {
+	var diff []string
+	differ := func(name string, want, got any) {
+		diff = append(diff, fmt.Sprintf("%s (expected %v, got %v)", name, want, got))
+	}
+	t := p.TCP
+	mask := uint16(0x1ff)
+	if r.script.opt.LenientPSH {
+		mask &^= uint16(wire.PSH)
+	}
+	want := t.Flags
+	if t.HasACE {
+		want |= uint16(t.ACE) << 6
+	}
+	if (s.tcp.flags^want)&mask != 0 {
+		differ("flags", flagText(want), flagText(s.tcp.flags))
+	}
+	if len(s.payload) != t.Len {
+		differ("length", t.Len, len(s.payload))
+	}
+	syn := s.tcp.flags&uint16(wire.SYN) != 0
+	seq, ack := s.tcp.seq, s.tcp.ack
+	if !t.SeqRaw && !syn {
+		seq -= f.localISN
+	}
+	if syn && !t.SeqRaw {
+		// The script chooses its initial number; the same SYN has the same.
+		seq = seq - f.localISN + t.Seq
+	}
+	if !t.AckRaw && !syn && s.tcp.flags&uint16(wire.ACK) != 0 {
+		ack -= f.remoteISN
+	}
+	if seq != t.Seq && !t.SeqAny {
+		differ("seq", t.Seq, seq)
+	}
+	if ack != t.Ack && (t.HasAck || s.tcp.flags&uint16(wire.ACK) != 0) {
+		differ("ack", t.Ack, ack)
+	}
+	if t.HasWindow && s.tcp.window != t.Window {
+		differ("win", t.Window, s.tcp.window)
+	}
+	if s.tcp.urgent != t.Urgent {
+		differ("urg", t.Urgent, s.tcp.urgent)
+	}
+	if !t.AnyOptions {
+		diff = append(diff, r.compareOptions(f, t, s)...)
+	}
+	diff = append(diff, r.compareIP(f, &p.IP, s)...)
+	if len(diff) == 0 && !f.comparePayload(s) {
+		diff = append(diff, "payload")
+	}
+	return diff
+}
+
+// comparePayload reports whether a segment carries what the user wrote.
+func (f *flow) comparePayload(s *sentPacket) bool {
+	if len(s.payload) == 0 {
+		return true
+	}
+	at := s.tcp.seq - f.localISN - 1
+	if int64(at)+int64(len(s.payload)) > int64(len(f.written)) {
+		return false
+	}
+	return bytes.Equal(s.payload, f.written[at:int(at)+len(s.payload)])
+}
+
+// compareOptions lists the options that differ, in order.
+func (r *runner) compareOptions(f *flow, t *TCP, s *sentPacket) []string {
+	got := f.relativeSACK(rawOptions(s.tcp.options))
+	want := t.Options
+	var diff []string
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(want):
+			if got[i].Kind != optionEOL {
+				diff = append(diff, "an option too many: "+f.optionText(got[i]))
+			}
+		case i >= len(got):
+			if want[i].Kind != optionEOL {
+				diff = append(diff, "an option too few: "+want[i].text())
+			}
+		case want[i].Kind == optionTimestamp && got[i].Kind == optionTimestamp && len(got[i].Bytes) == 10:
+			if d := r.compareStamp(f, want[i], got[i]); d != "" {
+				diff = append(diff, d)
+			}
+		case !bytes.Equal(want[i].Bytes, got[i].Bytes):
+			diff = append(diff, fmt.Sprintf("option %d (expected %s, got %s)", i+1, want[i].text(), f.optionText(got[i])))
+		}
+	}
+	return diff
+}
+
+func (f *flow) optionText(o TCPOption) string {
+	return f.relative([]TCPOption{{Kind: o.Kind, Bytes: o.Bytes}}, true)[0].text()
+}
+
+// relativeSACK returns options with SACK blocks as the script counts them.
+func (f *flow) relativeSACK(list []TCPOption) []TCPOption {
+	be := binary.BigEndian
+	for i, o := range list {
+		if o.Kind != optionSACK {
+			continue
+		}
+		raw := append([]byte(nil), o.Bytes...)
+		for j := 2; j+4 <= len(raw); j += 4 {
+			be.PutUint32(raw[j:], be.Uint32(raw[j:])-f.remoteISN)
+		}
+		list[i].Bytes = raw
+	}
+	return list
+}
+
+// compareStamp compares a timestamps option: the echo, and the value if the
+// script says how long a tick of its clock is.
+func (r *runner) compareStamp(f *flow, want, got TCPOption) string {
+	be := binary.BigEndian
+	wantVal, wantEcr := be.Uint32(want.Bytes[2:]), be.Uint32(want.Bytes[6:])
+	val, ecr := be.Uint32(got.Bytes[2:]), be.Uint32(got.Bytes[6:])
+	if ecr != wantEcr {
+		return fmt.Sprintf("TS ecr (expected %d, got %d)", wantEcr, ecr)
+	}
+	if r.set.tick == 0 || want.ValAny || !f.haveStamp {
+		return ""
+	}
+	relative := val - f.wireStamp + f.scriptStamp
+	off := time.Duration(int32(relative-wantVal)) * r.set.tick
+	if off.Abs() > max(r.set.tolerance, 0) {
+		return fmt.Sprintf("TS val (expected %d, got %d)", wantVal, relative)
+	}
+	return ""
+}
+
+// compareIP lists what differs in the IP header, of what the script says.
+func (r *runner) compareIP(f *flow, want *IPInfo, s *sentPacket) []string {
+	var diff []string
+	differ := func(name string, want, got any) {
+		diff = append(diff, fmt.Sprintf("%s (expected %v, got %v)", name, want, got))
+	}
+	ecn := s.ip.TOS & 3
+	switch want.ECN {
+	case ECNAny:
+	case ECNECT01:
+		if ecn != 1 && ecn != 2 {
+			differ("ECN", "ect0 or ect1", ecn)
+		}
+	default:
+		if ecn != ecnBits[want.ECN] {
+			differ("ECN", ecnBits[want.ECN], ecn)
+		}
+	}
+	if want.HasTOS && s.ip.TOS != want.TOS {
+		differ("TOS", want.TOS, s.ip.TOS)
+	}
+	if want.HasDSCP && s.ip.TOS&^3 != want.TOS {
+		differ("DSCP", want.TOS>>2, s.ip.TOS>>2)
+	}
+	if want.TTL != 0 && s.ip.TTL != want.TTL {
+		differ("TTL", want.TTL, s.ip.TTL)
+	}
+	if want.HasFlowLabel {
+		if d := f.compareLabel(want.FlowLabel, s.label); d != "" {
+			diff = append(diff, d)
+		}
+	}
+	return diff
+}
+
+// compareLabel compares flow labels: the script's stand for those on the wire;
+// equal ones must be equal there, others other.
+func (f *flow) compareLabel(want, got uint32) string {
+	switch {
+	case got == 0:
+		return "flow label (there is none)"
+	case f.scriptLabel == 0:
+	case want == f.scriptLabel && got != f.label:
+		return "flow label (it changed)"
+	case want != f.scriptLabel && got == f.label:
+		return "flow label (it did not change)"
+	}
+	f.scriptLabel, f.label = want, got
+	return ""
+}

@@ -1,0 +1,344 @@
+package drill
+
+import (
+	"io"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// socket is a TCP socket of the script.
+type socket struct {
+	bound    netip.AddrPort
+	isBound  bool
+	nonblock bool
+	opt      tcp.Options
+	values   map[string]int64 // options as they were set, for getsockopt
+	linger   time.Duration    // SO_LINGER; negative: off
+	inq      bool             // TCP_INQ
+
+	listener *engine.Listener
+	conn     *engine.Conn
+	flow     *flow
+
+	connecting bool
+	failed     syscall.Errno // taken from conn, not told yet
+	readAt     uint32        // offset in the stream of the next byte read
+	shutWrite  bool
+}
+
+// socket is socket(2).
+func (r *runner) socket(c *Call, _ *pendingCall) (attempt, error) {
+	kind, err := c.intArg(1)
+	if err != nil {
+		return nil, err
+	}
+	proto, err := c.intArg(2)
+	if err != nil {
+		return nil, err
+	}
+	if kind&0xf != constants["SOCK_STREAM"] {
+		return nil, &unsupported{"sockets of another type than SOCK_STREAM"}
+	}
+	if proto != constants["IPPROTO_TCP"] && proto != 0 {
+		return nil, &unsupported{"sockets of another protocol than TCP"}
+	}
+	s := &socket{opt: r.set.socket, values: map[string]int64{}, linger: -1, nonblock: kind&0x800 != 0}
+	o, err := r.install(c, &descriptor{socket: s})
+	return done(o), err
+}
+
+// address returns the address that argument i names; what is written "..." is
+// fallback.
+func (c *Call) address(i int, fallback netip.AddrPort) (netip.AddrPort, error) {
+	if i >= len(c.Args) || c.Args[i].Kind == ExprEllipsis {
+		return fallback, nil
+	}
+	e := c.Args[i]
+	if e.Kind != ExprStruct {
+		return fallback, failf("expected an address, found %v", e)
+	}
+	for _, f := range e.List {
+		switch f.Name {
+		case "sin_port":
+			n, err := f.number()
+			if err != nil {
+				return fallback, err
+			}
+			fallback = netip.AddrPortFrom(fallback.Addr(), uint16(n))
+		case "sin_addr":
+			if f.Kind != ExprCall || len(f.List) != 1 {
+				continue
+			}
+			a, err := netip.ParseAddr(f.List[0].Text)
+			if err != nil {
+				return fallback, failf("expected an IP address, found %v", f)
+			}
+			fallback = netip.AddrPortFrom(a, fallback.Port())
+		}
+	}
+	return fallback, nil
+}
+
+// bind is bind(2).
+func (r *runner) bind(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	a, err := c.address(1, netip.AddrPortFrom(r.set.local.Addr(), r.set.bindPort))
+	if err != nil {
+		return nil, err
+	}
+	if s.isBound || s.conn != nil || s.listener != nil {
+		return done(failed(syscall.EINVAL)), nil
+	}
+	s.bound, s.isBound = a, true
+	return done(outcome{}), nil
+}
+
+// listen is listen(2).
+func (r *runner) listen(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	backlog, err := c.intArg(1)
+	if err != nil {
+		return nil, err
+	}
+	if s.conn != nil {
+		return done(failed(syscall.EINVAL)), nil
+	}
+	l, err := r.engine.Listen(r.now, s.bound, engine.ListenOptions{
+		Backlog: engine.NewBacklog(int(backlog)), Options: s.opt, ReusePort: s.values["SO_REUSEPORT"] != 0,
+	})
+	if err != nil {
+		return done(failed(errnoOf(err))), nil
+	}
+	s.listener, s.bound = l, l.Addr()
+	r.flow, r.last = nil, s
+	return done(outcome{}), nil
+}
+
+// accept is accept(2).
+func (r *runner) accept(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	if s.listener == nil {
+		return done(failed(syscall.EINVAL)), nil
+	}
+	return func() (outcome, bool) {
+		conn := s.listener.Accept()
+		if conn == nil {
+			return failed(syscall.EAGAIN), s.nonblock
+		}
+		t := &socket{
+			conn: conn, opt: conn.Options(), values: map[string]int64{}, linger: s.linger, bound: s.bound, isBound: true,
+		}
+		for name, v := range s.values {
+			t.values[name] = v
+		}
+		if t.flow = r.flowOf(conn.Tuple()); t.flow != nil {
+			t.flow.conn = conn
+		}
+		o, err := r.install(c, &descriptor{socket: t})
+		o.check = err
+		return o, true
+	}, nil
+}
+
+// connect is connect(2).
+func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	remote, err := c.address(1, netip.AddrPortFrom(r.set.remote.Addr(), r.set.connectPort))
+	if err != nil {
+		return nil, err
+	}
+	if s.listener != nil {
+		return done(failed(syscall.EISCONN)), nil
+	}
+	if s.conn != nil {
+		return func() (outcome, bool) { return s.connectAgain(), true }, nil
+	}
+	conn, err := r.engine.Dial(r.now, s.bound, remote, s.opt)
+	if err != nil {
+		return done(failed(errnoOf(err))), nil
+	}
+	s.conn, s.connecting = conn, true
+	s.flow = newFlow(conn.Tuple())
+	s.flow.conn = conn
+	r.flows = append(r.flows, s.flow)
+	r.flow, r.last = s.flow, s
+	if s.nonblock {
+		return done(failed(syscall.EINPROGRESS)), nil
+	}
+	return func() (outcome, bool) {
+		if conn.Ready()&tcp.Connected == 0 {
+			return outcome{}, false
+		}
+		return s.connectAgain(), true
+	}, nil
+}
+
+// connectAgain returns what connect returns once there is a connection.
+func (s *socket) connectAgain() outcome {
+	switch {
+	case s.conn.Ready()&tcp.Connected == 0:
+		return failed(syscall.EALREADY)
+	case !s.connecting:
+		return failed(syscall.EISCONN)
+	}
+	s.connecting = false
+	if e := s.takeError(); e != 0 {
+		return failed(e)
+	}
+	return outcome{}
+}
+
+// takeError takes the pending error.
+func (s *socket) takeError() syscall.Errno {
+	if e := s.failed; e != 0 {
+		s.failed = 0
+		return e
+	}
+	if s.conn == nil {
+		return 0
+	}
+	return errnoOf(s.conn.TakeError())
+}
+
+// peekError returns the pending error and leaves it pending.
+func (s *socket) peekError() syscall.Errno {
+	if s.failed == 0 {
+		s.failed = s.takeError()
+	}
+	return s.failed
+}
+
+// closeCall is close(2), with what SO_LINGER makes of it.
+func (r *runner) closeCall(c *Call, p *pendingCall) (attempt, error) {
+	n, err := c.intArg(0)
+	if err != nil {
+		return nil, err
+	}
+	d := r.fds[int(n)]
+	if d == nil {
+		return done(failed(syscall.EBADF)), nil
+	}
+	delete(r.fds, int(n))
+	s := d.socket
+	if s == nil {
+		return done(outcome{}), nil
+	}
+	r.forget(s)
+	if s.listener != nil {
+		s.listener.Close(r.now)
+	}
+	switch {
+	case s.conn == nil:
+	case s.linger == 0:
+		s.conn.Abort(r.now)
+	case s.linger > 0:
+		s.conn.Close(r.now)
+		p.deadline = r.now.Add(s.linger)
+		return func() (outcome, bool) {
+			return outcome{}, s.conn.Ready()&tcp.Drained != 0 || r.now >= p.deadline
+		}, nil
+	default:
+		s.conn.Close(r.now)
+	}
+	return done(outcome{}), nil
+}
+
+// shutdown is shutdown(2).
+func (r *runner) shutdown(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	how, err := c.intArg(1)
+	if err != nil {
+		return nil, err
+	}
+	if s.conn == nil {
+		return done(failed(syscall.ENOTCONN)), nil
+	}
+	return func() (outcome, bool) {
+		if how != constants["SHUT_WR"] {
+			err = s.conn.CloseRead(r.now)
+		}
+		if how != constants["SHUT_RD"] && err == nil {
+			err = s.conn.CloseWrite(r.now)
+			s.shutWrite = true
+		}
+		if err != nil {
+			return failed(errnoOf(err)), true
+		}
+		return outcome{}, true
+	}, nil
+}
+
+// fcntl is fcntl(2) with F_GETFL and F_SETFL.
+func (r *runner) fcntl(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	command, err := c.intArg(1)
+	if err != nil {
+		return nil, err
+	}
+	switch command {
+	case constants["F_GETFL"]:
+		flags := constants["O_RDWR"]
+		if s.nonblock {
+			flags |= constants["O_NONBLOCK"]
+		}
+		return done(outcome{n: flags}), nil
+	case constants["F_SETFL"]:
+		flags, err := c.intArg(2)
+		s.nonblock = flags&constants["O_NONBLOCK"] != 0
+		return done(outcome{}), err
+	}
+	return nil, &unsupported{"fcntl " + c.Args[1].String()}
+}
+
+// getsockname is getsockname(2) and getpeername(2): it compares nothing.
+func (r *runner) getsockname(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	if c.Name == "getpeername" && (s.conn == nil || !s.conn.State().Synchronized()) {
+		return done(failed(syscall.ENOTCONN)), nil
+	}
+	return done(outcome{}), nil
+}
+
+// readSome reads up to len(b) bytes and checks them against the stream that
+// the script sent.
+func (s *socket) readSome(now tcp.Time, b []byte) (int, syscall.Errno, error) {
+	if s.failed != 0 && s.conn.Info(now).Unread == 0 {
+		return 0, s.takeError(), nil
+	}
+	n, err := s.conn.Read(now, b)
+	for i := range n {
+		if b[i] != stripe(s.readAt+uint32(i)) {
+			return n, 0, failf("byte %d of what was read is not what was sent", s.readAt+uint32(i))
+		}
+	}
+	s.readAt += uint32(n)
+	if err == io.EOF {
+		err = nil
+	}
+	return n, errnoOf(err), nil
+}

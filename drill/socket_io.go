@@ -1,0 +1,313 @@
+package drill
+
+import (
+	"syscall"
+)
+
+// ioFlags are the MSG_ flags that make no difference to a TCP connection here.
+const ioFlags = 0x4000 | 0x40 | 0x100 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL
+
+// flagNames are the flags that need a feature.
+var flagFeatures = []struct {
+	name    string
+	feature string
+}{
+	{"MSG_FASTOPEN", "TCP Fast Open"}, {"MSG_ZEROCOPY", "MSG_ZEROCOPY"}, {"MSG_EOR", "MSG_EOR"}, {"MSG_MORE", "MSG_MORE"},
+	{"MSG_ERRQUEUE", "the error queue"}, {"MSG_OOB", "urgent data"}, {"MSG_PEEK", "MSG_PEEK"}, {"MSG_TRUNC", "MSG_TRUNC"},
+}
+
+// checkFlags refuses flags that need what there is not.
+func checkFlags(flags int64) error {
+	for _, f := range flagFeatures {
+		if flags&constants[f.name] != 0 {
+			return &unsupported{f.feature}
+		}
+	}
+	if flags&^ioFlags != 0 {
+		return &unsupported{"MSG_ flags"}
+	}
+	return nil
+}
+
+// transfer is what a reading or writing call says.
+type transfer struct {
+	socket *socket
+	errno  syscall.Errno // instead of a socket
+	n      int64         // bytes
+	flags  int64
+}
+
+// transferOf reads the arguments fd, buffer, length and flags.
+func (r *runner) transferOf(c *Call) (t transfer, err error) {
+	if t.socket, t.errno, err = r.sock(c, 0); err != nil {
+		return t, err
+	}
+	if t.n, err = c.intArg(2); err != nil {
+		return t, err
+	}
+	if len(c.Args) > 3 && c.Name != "read" && c.Name != "write" {
+		if t.flags, err = c.intArg(3); err != nil {
+			return t, err
+		}
+	}
+	if t.n < 0 || t.n > 1<<26 {
+		return t, failf("a length of %d", t.n)
+	}
+	return t, checkFlags(t.flags)
+}
+
+// vectors adds up the lengths of a list of {..., n} or the text of strings.
+func vectors(e *Expr) (int64, error) {
+	if e == nil || e.Kind != ExprList {
+		return 0, failf("expected a list of vectors")
+	}
+	total := int64(0)
+	for _, v := range e.List {
+		if v.Kind != ExprStruct || len(v.List) != 2 {
+			return 0, failf("expected {..., length}, found %v", v)
+		}
+		n, err := v.List[1].number()
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	if total < 0 || total > 1<<26 {
+		return 0, failf("a length of %d", total)
+	}
+	return total, nil
+}
+
+// transferOfVectors reads the arguments fd, vectors.
+func (r *runner) transferOfVectors(c *Call) (t transfer, err error) {
+	if t.socket, t.errno, err = r.sock(c, 0); err != nil {
+		return t, err
+	}
+	e, err := c.arg(1)
+	if err == nil {
+		t.n, err = vectors(e)
+	}
+	return t, err
+}
+
+// transferOfMessage reads the arguments fd, msghdr, flags.
+func (r *runner) transferOfMessage(c *Call) (t transfer, m *Expr, err error) {
+	if t.socket, t.errno, err = r.sock(c, 0); err != nil {
+		return t, nil, err
+	}
+	if m, err = c.arg(1); err != nil {
+		return t, nil, err
+	}
+	if t.n, err = vectors(m.Field("msg_iov")); err != nil {
+		return t, nil, err
+	}
+	if t.flags, err = c.intArg(2); err != nil {
+		return t, nil, err
+	}
+	return t, m, checkFlags(t.flags)
+}
+
+// read is read(2), recv(2) and recvfrom(2).
+func (r *runner) read(c *Call, _ *pendingCall) (attempt, error) {
+	if d, err := r.fd(c, 0); err == nil && d != nil && d.socket == nil {
+		return r.readFile(c, d)
+	}
+	t, err := r.transferOf(c)
+	return r.receive(t), err
+}
+
+func (r *runner) readv(c *Call, _ *pendingCall) (attempt, error) {
+	t, err := r.transferOfVectors(c)
+	return r.receive(t), err
+}
+
+// recvmsg is recvmsg(2); with TCP_INQ, its control message says how much is
+// left.
+func (r *runner) recvmsg(c *Call, _ *pendingCall) (attempt, error) {
+	t, m, err := r.transferOfMessage(c)
+	if err != nil {
+		return nil, err
+	}
+	want, err := queueLength(m.Field("msg_control"))
+	if err != nil {
+		return nil, err
+	}
+	try := r.receive(t)
+	return func() (outcome, bool) {
+		o, over := try()
+		if over && o.errno == 0 && want >= 0 {
+			if got := r.inQueue(t.socket); got != want || !t.socket.inq {
+				o.check = failf("TCP_CM_INQ is %d, expected %d", got, want)
+			}
+		}
+		return o, over
+	}, nil
+}
+
+// queueLength returns what a TCP_CM_INQ message in e must say, -1 if there is
+// none.
+func queueLength(e *Expr) (int64, error) {
+	if e == nil {
+		return -1, nil
+	}
+	want := int64(-1)
+	for _, m := range e.List {
+		kind := m.Field("cmsg_type")
+		if kind == nil || kind.Text != "TCP_CM_INQ" || m.Field("cmsg_data") == nil {
+			return 0, &unsupported{"control message " + m.String()}
+		}
+		n, err := m.Field("cmsg_data").number()
+		if err != nil {
+			return 0, err
+		}
+		want = n
+	}
+	return want, nil
+}
+
+// inQueue is what TCP_CM_INQ says: the bytes to be read, and 1 for the end
+// when there are none.
+func (r *runner) inQueue(s *socket) int64 {
+	i := s.conn.Info(r.now)
+	if i.Unread == 0 && s.finReceived(r) {
+		return 1
+	}
+	return int64(i.Unread)
+}
+
+// receive is the attempt of all reading calls.
+func (r *runner) receive(t transfer) attempt {
+	s := t.socket
+	if s == nil {
+		return done(failed(t.errno))
+	}
+	if s.conn == nil {
+		return done(failed(syscall.ENOTCONN))
+	}
+	b := make([]byte, t.n)
+	got := 0
+	return func() (outcome, bool) {
+		n, errno, err := s.readSome(r.now, b[got:])
+		got += n
+		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
+		switch {
+		case err != nil:
+			return outcome{n: int64(got), check: err}, true
+		case errno == syscall.EAGAIN && got == 0:
+			return failed(errno), nonblock
+		case errno != 0 && errno != syscall.EAGAIN && got == 0:
+			return failed(errno), true
+		case errno == 0 && n > 0 && got < len(b) && t.flags&constants["MSG_WAITALL"] != 0 && !nonblock:
+			return outcome{}, false
+		case errno == syscall.EAGAIN && t.flags&constants["MSG_WAITALL"] != 0 && !nonblock:
+			return outcome{}, false
+		}
+		return outcome{n: int64(got)}, true
+	}
+}
+
+// write is write(2), send(2) and sendto(2).
+func (r *runner) write(c *Call, _ *pendingCall) (attempt, error) {
+	if d, err := r.fd(c, 0); err == nil && d != nil && d.socket == nil {
+		return r.writeFile(c, d)
+	}
+	t, err := r.transferOf(c)
+	return r.transmit(t), err
+}
+
+func (r *runner) writev(c *Call, _ *pendingCall) (attempt, error) {
+	t, err := r.transferOfVectors(c)
+	return r.transmit(t), err
+}
+
+func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
+	t, _, err := r.transferOfMessage(c)
+	return r.transmit(t), err
+}
+
+// transmit is the attempt of all writing calls. What is written is the stripes
+// of the connection's stream.
+func (r *runner) transmit(t transfer) attempt {
+	s := t.socket
+	if s == nil {
+		return done(failed(t.errno))
+	}
+	if s.conn == nil {
+		return done(failed(syscall.EPIPE))
+	}
+	sent := 0
+	return func() (outcome, bool) {
+		if e := s.failed; e != 0 {
+			s.failed = 0
+			return failed(e), true
+		}
+		n, err := s.conn.Write(r.now, stripes(s.written(), int(t.n)-sent))
+		s.note(n)
+		sent += n
+		errno := errnoOf(err)
+		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
+		switch {
+		case errno == 0:
+			return outcome{n: int64(sent)}, true
+		case errno != syscall.EAGAIN && sent == 0:
+			return failed(errno), true
+		case errno != syscall.EAGAIN:
+			return outcome{n: int64(sent)}, true
+		case !nonblock:
+			return outcome{}, false
+		case sent == 0:
+			return failed(errno), true
+		}
+		return outcome{n: int64(sent)}, true
+	}
+}
+
+// written returns how much was written so far.
+func (s *socket) written() uint32 {
+	if s.flow == nil {
+		return 0
+	}
+	return uint32(len(s.flow.written))
+}
+
+// note keeps what was written, to compare it with what is sent.
+func (s *socket) note(n int) {
+	if s.flow != nil {
+		s.flow.written = append(s.flow.written, stripes(s.written(), n)...)
+	}
+}
+
+// ioctl is ioctl(2) with SIOCINQ, SIOCOUTQ and SIOCOUTQNSD.
+func (r *runner) ioctl(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	want, err := c.intArg(2)
+	if err != nil {
+		return nil, err
+	}
+	if s.conn == nil {
+		return done(failed(syscall.EINVAL)), nil
+	}
+	name := c.Args[1].Text
+	return func() (outcome, bool) {
+		i := s.conn.Info(r.now)
+		got := int64(0)
+		switch name {
+		case "SIOCINQ", "FIONREAD":
+			got = int64(i.Unread)
+		case "SIOCOUTQ", "TIOCOUTQ":
+			got = int64(i.Unacked + i.NotSent)
+		case "SIOCOUTQNSD":
+			got = int64(i.NotSent)
+		default:
+			return outcome{check: &unsupported{"ioctl " + name}}, true
+		}
+		o := outcome{}
+		if got != want {
+			o.check = failf("%s is %d, expected %d", name, got, want)
+		}
+		return o, true
+	}, nil
+}

@@ -1,0 +1,262 @@
+package drill
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// optionKey is a socket option by its level's word and its own.
+func optionName(c *Call) (string, error) {
+	e, err := c.arg(2)
+	if err != nil {
+		return "", err
+	}
+	if e.Kind != ExprWord {
+		return "", &unsupported{"socket option " + e.String()}
+	}
+	return e.Text, nil
+}
+
+// optionFeatures are options that need a feature that there is not.
+var optionFeatures = map[string]string{
+	"TCP_FASTOPEN": "TCP Fast Open", "TCP_FASTOPEN_CONNECT": "TCP Fast Open", "TCP_FASTOPEN_KEY": "TCP Fast Open",
+	"TCP_FASTOPEN_NO_COOKIE": "TCP Fast Open",
+	"SO_ZEROCOPY":            "MSG_ZEROCOPY", "TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
+	"SO_TIMESTAMPING": "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
+	"TCP_NOTSENT_LOWAT": "TCP_NOTSENT_LOWAT", "TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
+	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue", "IP_FREEBIND": "IP_FREEBIND",
+	"TCP_DEFER_ACCEPT": "TCP_DEFER_ACCEPT", "TCP_QUICKACK": "TCP_QUICKACK", "TCP_SYNCNT": "TCP_SYNCNT",
+	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
+	"SO_MAX_PACING_RATE": "SO_MAX_PACING_RATE", "SO_BUSY_POLL": "SO_BUSY_POLL",
+	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
+}
+
+// setsockopt is setsockopt(2).
+func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	name, err := optionName(c)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.arg(3)
+	if err != nil {
+		return nil, err
+	}
+	if name == "SO_LINGER" {
+		return r.setLinger(s, e)
+	}
+	if name == "TCP_CONGESTION" {
+		if congestionName(e) != "reno" {
+			return nil, &unsupported{"congestion control " + e.String()}
+		}
+		return done(outcome{}), nil
+	}
+	if f := optionFeatures[name]; f != "" {
+		return nil, &unsupported{f}
+	}
+	v, err := e.number()
+	if err != nil {
+		return nil, err
+	}
+	errno, err = s.setOption(name, v)
+	if err != nil {
+		return nil, err
+	}
+	if errno != 0 {
+		return done(failed(errno)), nil
+	}
+	if s.conn != nil {
+		s.conn.SetOptions(r.now, s.opt)
+	}
+	return done(outcome{}), nil
+}
+
+// congestionName returns the text of "reno" or ["reno"].
+func congestionName(e *Expr) string {
+	if e.Kind == ExprList && len(e.List) == 1 {
+		e = e.List[0]
+	}
+	return e.Text
+}
+
+// setLinger sets SO_LINGER from {onoff=1, linger=5}.
+func (r *runner) setLinger(s *socket, e *Expr) (attempt, error) {
+	if e.Kind == ExprList && len(e.List) == 1 {
+		e = e.List[0]
+	}
+	on, secs := e.Field("onoff"), e.Field("linger")
+	if on == nil || secs == nil {
+		return nil, failf("expected {onoff=, linger=}, found %v", e)
+	}
+	n, err := on.number()
+	if err != nil {
+		return nil, err
+	}
+	t, err := secs.number()
+	s.linger = -1
+	if n != 0 {
+		s.linger = time.Duration(t) * time.Second
+	}
+	return done(outcome{}), err
+}
+
+// seconds checks a number of seconds of TCP_KEEPIDLE and TCP_KEEPINTVL.
+func seconds(v int64, d *time.Duration) syscall.Errno {
+	if v < 1 || v > 32767 {
+		return syscall.EINVAL
+	}
+	*d = time.Duration(v) * time.Second
+	return 0
+}
+
+// setOption sets an option to a number.
+func (s *socket) setOption(name string, v int64) (syscall.Errno, error) {
+	o := &s.opt
+	switch name {
+	case "SO_REUSEADDR", "SO_REUSEPORT", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
+	case "SO_SNDBUF":
+		o.SendBuffer = int(2 * v)
+		s.values[name] = int64(o.WithDefaults().SendBuffer)
+		return 0, nil
+	case "SO_RCVBUF":
+		o.RecvBuffer = int(2 * v)
+		s.values[name] = int64(o.WithDefaults().RecvBuffer)
+		return 0, nil
+	case "SO_KEEPALIVE":
+		o.KeepAlive = v != 0
+	case "TCP_NODELAY":
+		o.NoDelay = v != 0
+	case "TCP_CORK":
+		o.Cork = v != 0
+	case "TCP_INQ":
+		if v < 0 || v > 1 {
+			return syscall.EINVAL, nil
+		}
+		s.inq = v != 0
+	case "TCP_KEEPIDLE":
+		return seconds(v, &o.KeepIdle), nil
+	case "TCP_KEEPINTVL":
+		return seconds(v, &o.KeepInterval), nil
+	case "TCP_KEEPCNT":
+		if v < 1 || v > 127 {
+			return syscall.EINVAL, nil
+		}
+		o.KeepCount = int(v)
+	case "TCP_USER_TIMEOUT":
+		if v < 0 {
+			return syscall.EINVAL, nil
+		}
+		o.UserTimeout = time.Duration(v) * time.Millisecond
+	case "TCP_MAXSEG":
+		if v != 0 && (v < 88 || v > 32767) {
+			return syscall.EINVAL, nil
+		}
+		o.MaxSeg = int(v)
+	case "IP_TOS", "IPV6_TCLASS":
+		o.TOS = uint8(v)
+	case "IP_TTL", "IPV6_UNICAST_HOPS":
+		if v < 1 || v > 255 {
+			return syscall.EINVAL, nil
+		}
+		o.TTL = uint8(v)
+	default:
+		return 0, &unsupported{"socket option " + name}
+	}
+	s.values[name] = v
+	return 0, nil
+}
+
+// getsockopt is getsockopt(2): it compares the value with the script's.
+func (r *runner) getsockopt(c *Call, _ *pendingCall) (attempt, error) {
+	s, errno, err := r.sock(c, 0)
+	if s == nil {
+		return done(failed(errno)), err
+	}
+	name, err := optionName(c)
+	if err != nil {
+		return nil, err
+	}
+	e, err := c.arg(3)
+	if err != nil {
+		return nil, err
+	}
+	if f := optionFeatures[name]; f != "" {
+		return nil, &unsupported{f}
+	}
+	if e.Kind == ExprEllipsis {
+		return done(outcome{}), nil
+	}
+	if name == "TCP_CONGESTION" || name == "TCP_INFO" || name == "SO_LINGER" {
+		return nil, &unsupported{"getsockopt " + name}
+	}
+	want, err := e.number()
+	if err != nil {
+		return nil, err
+	}
+	got, ok := r.getOption(s, name)
+	if !ok {
+		return nil, &unsupported{"socket option " + name}
+	}
+	o := outcome{}
+	if got != want {
+		o.check = failf("%s is %d, expected %d", name, got, want)
+	}
+	return done(o), nil
+}
+
+// getOption returns the value of an option.
+func (r *runner) getOption(s *socket, name string) (int64, bool) {
+	o := s.opt.WithDefaults()
+	switch name {
+	case "SO_ERROR":
+		return int64(s.takeError()), true
+	case "SO_ACCEPTCONN":
+		return int64(truthInt(s.listener != nil)), true
+	case "SO_TYPE":
+		return constants["SOCK_STREAM"], true
+	case "TCP_MAXSEG":
+		return r.maxSeg(s), true
+	case "SO_SNDBUF":
+		return int64(o.SendBuffer), true
+	case "SO_RCVBUF":
+		return int64(o.RecvBuffer), true
+	case "TCP_KEEPIDLE":
+		return int64(o.KeepIdle / time.Second), true
+	case "TCP_KEEPINTVL":
+		return int64(o.KeepInterval / time.Second), true
+	case "TCP_KEEPCNT":
+		return int64(o.KeepCount), true
+	case "IP_TTL":
+		if o.TTL == 0 {
+			return 64, true
+		}
+	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK", "TCP_INQ", "TCP_USER_TIMEOUT", "IP_TOS", "IP_MTU_DISCOVER":
+	default:
+		return 0, false
+	}
+	return s.values[name], true
+}
+
+func truthInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// maxSeg is what TCP_MAXSEG returns: the segment size in force, or before that
+// the one asked for or RFC 9293's default.
+func (r *runner) maxSeg(s *socket) int64 {
+	if s.conn != nil && s.conn.State() != tcp.StateClosed && s.conn.State() != tcp.StateSynSent {
+		return int64(s.conn.Info(r.now).SndMSS)
+	}
+	if v := s.values["TCP_MAXSEG"]; v != 0 {
+		return v
+	}
+	return 536
+}

@@ -1,0 +1,179 @@
+package drill
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sysctls are the settings of Linux that have a counterpart here. nil: known,
+// but about something that Trivet does not have or does not let be changed; a
+// script that depends on it fails by itself.
+var sysctls = map[string]func(*settings, []string) error{
+	"tcp_timestamps":        flag(func(s *settings, on bool) { s.engine.TCP.NoTimestamps = !on }),
+	"tcp_sack":              flag(func(s *settings, on bool) { s.engine.TCP.NoSACK = !on }),
+	"tcp_window_scaling":    flag(func(s *settings, on bool) { s.engine.TCP.NoWindowScale = !on }),
+	"tcp_rfc1337":           flag(func(s *settings, on bool) { s.engine.TimeWaitReset = !on }),
+	"tcp_syn_retries":       number(func(s *settings, n int) { s.engine.TCP.SynRetries = n }),
+	"tcp_synack_retries":    number(func(s *settings, n int) { s.engine.SynAckRetries = n }),
+	"tcp_retries2":          number(func(s *settings, n int) { s.engine.TCP.Retries = n }),
+	"tcp_orphan_retries":    number(func(s *settings, n int) { s.engine.TCP.OrphanRetries = n }),
+	"tcp_fin_timeout":       number(func(s *settings, n int) { s.engine.TCP.FinWait2 = time.Duration(n) * time.Second }),
+	"tcp_max_syn_backlog":   number(func(s *settings, n int) { s.engine.SynBacklog = n }),
+	"tcp_keepalive_time":    number(func(s *settings, n int) { s.socket.KeepIdle = time.Duration(n) * time.Second }),
+	"tcp_keepalive_intvl":   number(func(s *settings, n int) { s.socket.KeepInterval = time.Duration(n) * time.Second }),
+	"tcp_keepalive_probes":  number(func(s *settings, n int) { s.socket.KeepCount = n }),
+	"tcp_rto_max_ms":        number(func(s *settings, n int) { s.engine.TCP.MaxRTO = time.Duration(n) * time.Millisecond }),
+	"tcp_rto_min_us":        number(func(s *settings, n int) { s.engine.TCP.MinRTO = time.Duration(n) * time.Microsecond }),
+	"tcp_invalid_ratelimit": number((*settings).setRateLimit),
+	"tcp_rmem":              numbers((*settings).setReceiveMemory),
+	"tcp_wmem":              numbers((*settings).setSendMemory),
+	"ip_local_port_range":   numbers((*settings).setPorts),
+	"tcp_syncookies":        only("tcp_syncookies", 0, 1),
+	"tcp_mtu_probing":       only("tcp_mtu_probing", 0),
+	"tcp_shrink_window":     only("tcp_shrink_window", 0),
+	"tcp_fastopen":          number(func(s *settings, n int) { s.fastOpenSysctl = int64(n) }),
+
+	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
+	"tcp_ecn":                            nil,
+	"tcp_ecn_fallback":                   nil,
+	"tcp_ecn_option":                     nil,
+	"tcp_frto":                           nil,
+	"tcp_dsack":                          nil,
+	"tcp_fack":                           nil,
+	"tcp_reordering":                     nil,
+	"tcp_congestion_control":             nil,
+	"tcp_slow_start_after_idle":          nil,
+	"tcp_early_retrans":                  nil,
+	"tcp_recovery":                       nil,
+	"tcp_tso_win_divisor":                nil,
+	"tcp_min_tso_segs":                   nil,
+	"tcp_tso_rtt_log":                    nil,
+	"tcp_pacing_ss_ratio":                nil,
+	"tcp_pacing_ca_ratio":                nil,
+	"tcp_notsent_lowat":                  nil,
+	"tcp_fastopen_key":                   nil,
+	"tcp_fastopen_cookies":               nil,
+	"tcp_fastopen_blackhole_timeout_sec": nil,
+	"tcp_metrics_save":                   nil,
+	"tcp_no_metrics_save":                nil,
+	"tcp_base_mss":                       nil,
+	"tcp_retries1":                       nil,
+	"tcp_autocorking":                    nil,
+	"tcp_limit_output_bytes":             nil,
+	"tcp_challenge_ack_limit":            nil,
+	"tcp_moderate_rcvbuf":                nil,
+	"tcp_adv_win_scale":                  nil,
+	"tcp_app_win":                        nil,
+	"tcp_comp_sack_nr":                   nil,
+	"tcp_comp_sack_delay_ns":             nil,
+}
+
+// suiteDefaults are the settings that the public suites make before each
+// script (their defaults.sh), as Trivet has them.
+var suiteDefaults = []string{
+	"tcp_timestamps=1", "tcp_sack=1", "tcp_syn_retries=5", "tcp_synack_retries=5",
+	"tcp_rmem=4096 540000 15728640", "tcp_wmem=4096 262144 4194304",
+}
+
+// setSysctl sets "net.ipv4.name=value" or "/proc/sys/net/ipv4/name=value".
+func (s *settings) setSysctl(assignment string) error {
+	path, text, ok := strings.Cut(assignment, "=")
+	if !ok {
+		return &unsupported{"sysctl " + assignment}
+	}
+	name := path[strings.LastIndexAny(path, "./")+1:]
+	set, ok := sysctls[name]
+	if !ok {
+		return &unsupported{"sysctl " + name}
+	}
+	if set == nil {
+		return nil
+	}
+	if err := set(s, strings.Fields(text)); err != nil {
+		return &unsupported{"sysctl " + name + "=" + text}
+	}
+	return nil
+}
+
+// number reads a setting of one number.
+func number(set func(*settings, int)) func(*settings, []string) error {
+	return func(s *settings, words []string) error {
+		if len(words) != 1 {
+			return strconv.ErrSyntax
+		}
+		n, err := strconv.ParseInt(words[0], 0, 32)
+		if err == nil {
+			set(s, int(n))
+		}
+		return err
+	}
+}
+
+func flag(set func(*settings, bool)) func(*settings, []string) error {
+	return number(func(s *settings, n int) { set(s, n != 0) })
+}
+
+// numbers reads a setting of several numbers; a word may be $((a*b*c)).
+func numbers(set func(*settings, []int) error) func(*settings, []string) error {
+	return func(s *settings, words []string) error {
+		var list []int
+		for _, w := range words {
+			product := 1
+			for _, f := range strings.Split(strings.TrimSuffix(strings.TrimPrefix(w, "$(("), "))"), "*") {
+				n, err := strconv.Atoi(f)
+				if err != nil {
+					return err
+				}
+				product *= n
+			}
+			list = append(list, product)
+		}
+		return set(s, list)
+	}
+}
+
+// only accepts the values that change nothing here.
+func only(name string, values ...int) func(*settings, []string) error {
+	return func(_ *settings, words []string) error {
+		for _, v := range values {
+			if len(words) == 1 && words[0] == strconv.Itoa(v) {
+				return nil
+			}
+		}
+		return &unsupported{name}
+	}
+}
+
+func (s *settings) setRateLimit(ms int) {
+	s.engine.TCP.ChallengeAckInterval = time.Duration(ms) * time.Millisecond
+	if ms == 0 {
+		s.engine.TCP.ChallengeAckInterval = -1
+	}
+}
+
+// setReceiveMemory takes the largest value: Linux's window grows to it, and
+// its shift is chosen for it.
+func (s *settings) setReceiveMemory(n []int) error {
+	if len(n) != 3 {
+		return strconv.ErrSyntax
+	}
+	s.socket.RecvBuffer = n[2]
+	return nil
+}
+
+func (s *settings) setSendMemory(n []int) error {
+	if len(n) != 3 {
+		return strconv.ErrSyntax
+	}
+	s.socket.SendBuffer = n[1]
+	return nil
+}
+
+func (s *settings) setPorts(n []int) error {
+	if len(n) != 2 {
+		return strconv.ErrSyntax
+	}
+	s.engine.FirstPort, s.engine.LastPort = uint16(n[0]), uint16(n[1])
+	return nil
+}
