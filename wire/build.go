@@ -125,6 +125,9 @@ func (p *Packet) headers() (h headers, ok bool) {
 	default:
 		return h, false
 	}
+	if h.ip < ipv4HeaderLen {
+		return h, false
+	}
 	switch h.proto {
 	case ProtoTCP:
 		if len(b) < h.ip+tcpHeaderLen {

@@ -92,6 +92,7 @@ func (o *Options) setSACK(data []byte) {
 		return
 	}
 	o.NumSACK = uint8(n)
+	clear(o.SACK[n:])
 	for i := range n {
 		b := data[i*sackBlockLen:]
 		o.SACK[i] = SACKBlock{
