@@ -426,3 +426,75 @@ func TestLostAckDoesNotInflateRTT(t *testing.T) {
 		t.Errorf("SRTT is %v with %d bytes unacknowledged, want the 20 ms of the link and none", info.RTT, info.Unacked)
 	}
 }
+
+// SC-16. RFC 6191: a server in TIME-WAIT takes a new connection from the same
+// address and port at once, because its timestamps or sequence numbers are
+// newer.
+func TestTimeWaitLetsTheNextConnectionIn(t *testing.T) {
+	for _, noTimestamps := range []bool{false, true} {
+		t.Run(fmt.Sprintf("timestamps=%v", !noTimestamps), func(t *testing.T) {
+			var cfg engine.Config
+			cfg.TCP.NoTimestamps = noTimestamps
+			p := newPair(t, 1, cfg, Symmetric(rtt20))
+			var accepted []*Conn
+			p.listen(func(c *Conn) { accepted = append(accepted, c) })
+			local := netip.AddrPortFrom(p.client.Addr(), 1000)
+			remote := netip.AddrPortFrom(p.server.Addr(), webPort)
+			for i := 1; i <= 3; i++ {
+				c, err := p.client.DialFrom(local, remote, tcp.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				began := p.Now()
+				p.until("it is open", time.Second, func() bool { return len(accepted) == i })
+				if took := p.Now().Sub(began); took > 31*time.Millisecond {
+					t.Errorf("opening number %d took %v, want one and a half round trips", i, took)
+				}
+				accepted[i-1].Close() // the server closes first
+				p.RunFor(time.Second)
+				c.Close()
+				p.RunFor(time.Second)
+				if got := p.server.Engine().Stats().TimeWaits; got != 1 {
+					t.Fatalf("the server has %d TIME-WAIT records, want 1", got)
+				}
+			}
+		})
+	}
+}
+
+// SC-17, SC-18. Two ends that both closed their windows, with data and FINs to
+// send, probe each other at a bounded rate, and go on when the windows open.
+func TestBothWindowsClosed(t *testing.T) {
+	p := newPair(t, 1, engine.Config{}, Symmetric(rtt20))
+	p.quiet = true
+	client, server := p.open(tcp.Options{SendBuffer: 4 << 20})
+	server.SetOptions(tcp.Options{SendBuffer: 4 << 20})
+	ab, ba := pseudoRandom(3<<20, 1), pseudoRandom(3<<20, 2)
+	for _, x := range []struct {
+		c    *Conn
+		data []byte
+	}{{client, ab}, {server, ba}} {
+		Send(x.c, x.data, func(err error) {
+			if err == nil {
+				err = x.c.CloseWrite()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	p.RunFor(time.Minute)
+	before, _ := p.link.Stats()
+	p.RunFor(10 * time.Minute)
+	after, _ := p.link.Stats()
+	if n := after.Sent - before.Sent; n > 100 {
+		t.Errorf("%d packets each way in ten minutes, want a probe and an answer now and then", n)
+	}
+	var got [2]bytes.Buffer
+	Receive(client, func(b []byte) { got[0].Write(b) }, func(error) { client.Close() })
+	Receive(server, func(b []byte) { got[1].Write(b) }, func(error) { server.Close() })
+	p.until("both forget", time.Hour, p.over)
+	if !bytes.Equal(got[0].Bytes(), ba) || !bytes.Equal(got[1].Bytes(), ab) {
+		t.Errorf("%d and %d bytes arrived, other than the %d sent each way", got[0].Len(), got[1].Len(), len(ab))
+	}
+}
