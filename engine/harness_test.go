@@ -175,6 +175,17 @@ func (h *host) wait(d time.Duration) {
 	h.e.Advance(h.now)
 }
 
+// silence lets time pass while everything that the host sends is lost.
+func (h *host) silence(d time.Duration) {
+	end := h.now.Add(d)
+	for next := h.e.NextTimeout(); next.Due(end); next = h.e.NextTimeout() {
+		h.now = max(h.now, next)
+		h.e.Advance(h.now)
+		h.output()
+	}
+	h.now = end
+}
+
 // clearEvents forgets the events so far.
 func (h *host) clearEvents() { h.events = nil }
 

@@ -14,46 +14,44 @@ type key [2]uint64
 // siphash returns SipHash-c-d of b. With a secret key nobody outside can find
 // inputs that collide, or tell one output from another.
 func siphash(k *key, c, d int, b []byte) uint64 {
-	s := sipState{
-		k[0] ^ 0x736f6d6570736575, k[1] ^ 0x646f72616e646f6d,
-		k[0] ^ 0x6c7967656e657261, k[1] ^ 0x7465646279746573,
-	}
+	v0, v1 := k[0]^0x736f6d6570736575, k[1]^0x646f72616e646f6d
+	v2, v3 := k[0]^0x6c7967656e657261, k[1]^0x7465646279746573
 	last := uint64(len(b)) << 56
 	for ; len(b) >= 8; b = b[8:] {
-		s.word(c, binary.LittleEndian.Uint64(b))
+		m := binary.LittleEndian.Uint64(b)
+		v3 ^= m
+		for range c {
+			v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
+		}
+		v0 ^= m
 	}
 	for i, x := range b {
 		last |= uint64(x) << (8 * i)
 	}
-	s.word(c, last)
-	s[2] ^= 0xff
-	s.rounds(d)
-	return s[0] ^ s[1] ^ s[2] ^ s[3]
-}
-
-type sipState [4]uint64
-
-func (s *sipState) word(c int, m uint64) {
-	s[3] ^= m
-	s.rounds(c)
-	s[0] ^= m
-}
-
-func (s *sipState) rounds(n int) {
-	v0, v1, v2, v3 := s[0], s[1], s[2], s[3]
-	for range n {
-		v0 += v1
-		v1 = bits.RotateLeft64(v1, 13) ^ v0
-		v0 = bits.RotateLeft64(v0, 32)
-		v2 += v3
-		v3 = bits.RotateLeft64(v3, 16) ^ v2
-		v0 += v3
-		v3 = bits.RotateLeft64(v3, 21) ^ v0
-		v2 += v1
-		v1 = bits.RotateLeft64(v1, 17) ^ v2
-		v2 = bits.RotateLeft64(v2, 32)
+	v3 ^= last
+	for range c {
+		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
 	}
-	s[0], s[1], s[2], s[3] = v0, v1, v2, v3
+	v0 ^= last
+	v2 ^= 0xff
+	for range d {
+		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
+	}
+	return v0 ^ v1 ^ v2 ^ v3
+}
+
+func sipRound(v0, v1, v2, v3 uint64) (uint64, uint64, uint64, uint64) {
+	v0 += v1
+	v1 = bits.RotateLeft64(v1, 13) ^ v0
+	v0 = bits.RotateLeft64(v0, 32)
+	v2 += v3
+	v3 = bits.RotateLeft64(v3, 16) ^ v2
+	v0 += v3
+	v3 = bits.RotateLeft64(v3, 21) ^ v0
+	v2 += v1
+	v1 = bits.RotateLeft64(v1, 17) ^ v2
+	v2 = bits.RotateLeft64(v2, 32)
+	return v0, v1, v2, v3
 }
 
 // tupleSize is the length of a 4-tuple as it is hashed, in bytes.

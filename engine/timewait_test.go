@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/tcp"
@@ -371,13 +370,13 @@ func BenchmarkTimeWaitMemory(b *testing.B) {
 		tuple := tupleNumber(i)
 		e.timeWaits.add(uint32(e.keys.table.hash(&tuple)), &tuple, 1)
 	}
-	b.ReportMetric(float64(heap()-before)/n, "B/record")
-	b.ReportMetric(float64(unsafe.Sizeof(timeWait{})), "B/struct")
+	perRecord := float64(heap()-before) / n
 	for b.Loop() { // what an expiry and a new record cost
 		r := *e.timeWaits.at(e.timeWaits.first)
 		e.timeWaits.remove(e.timeWaits.first)
 		e.timeWaits.add(r.hash, &r.tuple, 1)
 	}
+	b.ReportMetric(perRecord, "B/record")
 	runtime.KeepAlive(e)
 }
 
