@@ -1,8 +1,6 @@
 package tcp
 
 import (
-	"time"
-
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -110,11 +108,11 @@ func (c *Conn) sampleRTT(now Time, seg *wire.Segment) {
 	if c.rtt.acked(now, seg.Ack, c.cfg) || c.rtt.timing {
 		return
 	}
-	if !c.ts.on || !seg.Options.HasTS || seg.Options.TSEcr == 0 || seg.Ack.Less(c.rtt.next) {
+	if seg.Ack.Less(c.rtt.next) {
 		return
 	}
-	if ms := int32(TSVal(now, c.ts.offset) - seg.Options.TSEcr); ms >= 0 {
-		c.rtt.sample(time.Duration(max(ms, 1))*time.Millisecond, c.cfg)
+	if rtt, ok := c.echoed(now, seg); ok {
+		c.rtt.sample(rtt, c.cfg)
 		c.rtt.next = c.snd.nxt
 	}
 }

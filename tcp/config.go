@@ -4,7 +4,7 @@ import "time"
 
 // Config is what all connections of a host share. A Conn keeps the pointer and
 // never writes through it, but for Counters; it must not change while
-// connections use it. See DefaultConfig for the values in use.
+// connections use it. NewConfig makes one that is ready for use.
 type Config struct {
 	// MinRTO and MaxRTO bound the retransmission time-out (RFC 6298, Sections
 	// 2.4 and 2.5). Zero: 200 ms and 120 s.
@@ -20,9 +20,9 @@ type Config struct {
 	// OrphanRetries replaces Retries once no user owns the connection. Zero: 8.
 	OrphanRetries int
 
-	// DelayedAck is how long an acknowledgement may wait for company; it stays
-	// under 500 ms (RFC 9293, Section 3.8.6.3). Zero: 40 ms. Negative: every
-	// segment is acknowledged at once.
+	// DelayedAck is how long an acknowledgement may wait for company, under 500
+	// ms (RFC 9293, Section 3.8.6.3). Zero: 40 ms. Negative: every segment is
+	// acknowledged at once.
 	DelayedAck time.Duration
 
 	// FinWait2 is how long a connection that no user owns stays in FIN-WAIT-2
@@ -55,12 +55,16 @@ type Config struct {
 	Counters *Counters
 }
 
-// DefaultConfig returns the configuration with every zero replaced by the
+// maxDelayedAck is the longest delay of an ACK (RFC 9293, Section 3.8.6.3).
+const maxDelayedAck = 499 * time.Millisecond
+
+// withDefaults returns the configuration with every zero replaced by the
 // default, and counters of its own.
 func (c Config) withDefaults() Config {
 	def(&c.MinRTO, 200*time.Millisecond)
 	def(&c.MaxRTO, 120*time.Second)
 	def(&c.DelayedAck, 40*time.Millisecond)
+	c.DelayedAck = min(c.DelayedAck, maxDelayedAck)
 	def(&c.FinWait2, 60*time.Second)
 	def(&c.ChallengeAckInterval, 500*time.Millisecond)
 	def(&c.SynRetries, 6)

@@ -316,3 +316,6 @@ func ours(n int64) seqnum.Value { return testISS + seqnum.Value(n) }
 
 // theirs is a sequence number of the peer's, relative to the initial one.
 func theirs(n int) seqnum.Value { return testIRS + seqnum.Value(n) }
+
+// chunkOf is payload in lent memory.
+func chunkOf(p []byte) block.Chunk { return block.Chunk{Data: p} }

@@ -248,11 +248,9 @@ func (c *Conn) takeHandshakeRTT(now Time, seg *wire.Segment) {
 		return
 	}
 	c.rtt.backoff = 0
-	switch {
-	case c.ts.on && seg.Options.HasTS && seg.Options.TSEcr != 0:
-		ms := TSVal(now, c.ts.offset) - seg.Options.TSEcr
-		c.rtt.sample(time.Duration(max(int32(ms), 1))*time.Millisecond, c.cfg)
-	case c.count.retransmits > 0:
+	if rtt, ok := c.echoed(now, seg); ok {
+		c.rtt.sample(rtt, c.cfg)
+	} else if c.count.retransmits > 0 {
 		c.rtt.rto = 3 * time.Second
 	}
 }

@@ -63,3 +63,14 @@ func (c *Conn) noteTimestamp(now Time, seg *wire.Segment) {
 }
 
 func (c *Conn) tsStale(now Time) bool { return now.Sub(c.ts.recentAt) > tsIdle }
+
+// echoed returns how long ago we sent the timestamp that seg echoes. One that is
+// from the future, or older than any time-out, cannot be ours.
+func (c *Conn) echoed(now Time, seg *wire.Segment) (time.Duration, bool) {
+	if !c.ts.on || !seg.Options.HasTS || seg.Options.TSEcr == 0 {
+		return 0, false
+	}
+	age := int32(TSVal(now, c.ts.offset) - seg.Options.TSEcr)
+	rtt := max(time.Duration(age), 1) * time.Millisecond
+	return rtt, age >= 0 && rtt <= c.cfg.MaxRTO
+}

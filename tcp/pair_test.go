@@ -60,6 +60,7 @@ type end struct {
 	slow              time.Duration // between two reads; 0: reads at once
 	nextRead          Time
 	closed, eof       bool
+	pace              bool  // one Write per step
 	keepOpen          bool  // never closes by itself
 	err               error // the first error that was not EAGAIN or EOF
 	edge              seqnum.Value
@@ -376,7 +377,7 @@ func (p *pair) use(i int) {
 	for e.sent < e.toSend {
 		m, err := e.c.Write(p.now, stream(i, e.sent, min(e.chunk, e.toSend-e.sent)))
 		e.sent += m
-		if e.note(err) {
+		if e.note(err) || e.pace {
 			break
 		}
 	}

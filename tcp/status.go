@@ -71,6 +71,9 @@ func (c *Conn) SetOptions(now Time, o Options) {
 		c.setMSS()
 		c.cc.resize(c.snd.mss)
 	}
+	if o.NoDelay && !old.NoDelay {
+		c.wants.override = true // tcp(7): it sends what waits, corked or not
+	}
 	if o.RecvBuffer > old.RecvBuffer {
 		c.windowFreed()
 	}
