@@ -67,7 +67,7 @@ func TestManyInARow(t *testing.T) {
 	}
 	l.Close()
 	wait()
-	closeGracefully(t, client, server)
+	closeGracefully(t, server, client)
 }
 
 // 2,000 connections at once.
@@ -101,11 +101,12 @@ func TestManyAtOnce(t *testing.T) {
 	using.Wait()
 	l.Close()
 	wait()
-	closeGracefully(t, client, server)
+	closeGracefully(t, server, client)
 }
 
 // closeGracefully closes hosts whose connections are all closed: nothing need
-// be reset.
+// be reset. The host that closed its connections second comes first: the other
+// one acknowledges its FINs, from TIME-WAIT, only while it is there.
 func closeGracefully(t *testing.T, stacks ...*trivet.Stack) {
 	t.Helper()
 	for _, s := range stacks {
