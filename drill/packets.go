@@ -102,6 +102,9 @@ func (r *runner) inject(p *Packet) error {
 	var w wire.Packet
 	w.SetBytes(b)
 	w.Link = 1
+	if p.TCP != nil && r.set.mss > 0 && p.TCP.Len > r.set.mss {
+		w.SegSize = r.set.mss
+	}
 	r.engine.Input(r.now, &w)
 	return r.pump()
 }

@@ -15,6 +15,10 @@ import (
 // "never", and late enough for what lies in the past.
 const scriptStart = tcp.Time(1000 * time.Second)
 
+// maxSuper lets the host form super-segments, as hosts do whose links can cut
+// them; the script sees what Cut makes of them.
+const maxSuper = 65535 - 128
+
 // forever is the end of a time that is not bounded.
 const forever = tcp.Time(1 << 62)
 
@@ -23,7 +27,8 @@ type runner struct {
 	script *Script
 	set    *settings
 	engine *engine.Engine // nil until something needs it
-	batch  wire.Batch
+	batch  wire.Batch // what the engine sends
+	wire   wire.Batch // the same, cut to the MTU
 	now    tcp.Time
 	steps  int
 
@@ -119,7 +124,9 @@ func (r *runner) start() error {
 		return nil
 	}
 	e := engine.New(r.set.engine)
-	err := e.AddInterface(engine.Interface{Index: 1, MTU: r.set.mtu, Prefixes: []netip.Prefix{r.set.local}})
+	err := e.AddInterface(engine.Interface{
+		Index: 1, MTU: r.set.mtu, Prefixes: []netip.Prefix{r.set.local}, MaxSuper: maxSuper,
+	})
 	if err != nil {
 		return &unsupported{"local address " + r.set.local.String() + " with MTU"}
 	}
@@ -148,6 +155,7 @@ func (r *runner) close() {
 		r.batch.Release()
 	}
 	r.batch.Release()
+	r.wire.Release()
 }
 
 // step plays one event.
@@ -303,8 +311,15 @@ func (r *runner) pump() error {
 func (r *runner) drain() error {
 	for more := r.engine != nil; more; {
 		more = r.engine.Output(r.now, &r.batch)
+		r.wire.Release()
 		for i := range r.batch.Packets {
 			p := &r.batch.Packets[i]
+			if !wire.Cut(p, r.set.mtu, &r.wire) {
+				return failf("a packet was sent that does not fit the MTU of %d: %d bytes", r.set.mtu, p.Len())
+			}
+		}
+		for i := range r.wire.Packets {
+			p := &r.wire.Packets[i]
 			p.FinishChecksum()
 			s, err := decode(r.now, p.AppendTo(nil))
 			if err != nil {

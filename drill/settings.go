@@ -18,6 +18,7 @@ type settings struct {
 	ip6           bool
 	local, remote netip.Prefix
 	mtu           int
+	mss           int // payload of the segments of a super-segment that comes in
 	bindPort      uint16
 	connectPort   uint16
 
@@ -58,7 +59,7 @@ var optionSetters = map[string]func(*settings, string) error{
 	"local_ip":          func(s *settings, v string) error { return setAddr(&s.local, v, 16) },
 	"remote_ip":         func(s *settings, v string) error { return setAddr(&s.remote, v, 32) },
 	"mtu":               func(s *settings, v string) error { return setInt(&s.mtu, v) },
-	"mss":               nil, // of packets that a capture merged
+	"mss":               func(s *settings, v string) error { return setInt(&s.mss, v) },
 	"bind_port":         func(s *settings, v string) error { return setPort(&s.bindPort, v) },
 	"connect_port":      func(s *settings, v string) error { return setPort(&s.connectPort, v) },
 	"tolerance_usecs":   func(s *settings, v string) error { return setUnits(&s.tolerance, v, time.Microsecond) },

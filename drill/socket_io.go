@@ -2,6 +2,8 @@ package drill
 
 import (
 	"syscall"
+
+	"github.com/trivet-net/trivet/tcp"
 )
 
 // ioFlags are the MSG_ flags that make no difference to a TCP connection here.
@@ -32,7 +34,7 @@ func checkFlags(flags int64) error {
 // transfer is what a reading or writing call says.
 type transfer struct {
 	socket *socket
-	errno  syscall.Errno // instead of a socket
+	errno  syscall.Errno // instead of a transfer
 	n      int64         // bytes
 	flags  int64
 }
@@ -52,6 +54,9 @@ func (r *runner) transferOf(c *Call) (t transfer, err error) {
 	}
 	if t.n < 0 || t.n > 1<<26 {
 		return t, failf("a length of %d", t.n)
+	}
+	if t.errno == 0 && c.Args[1].Text == "NULL" && t.n > 0 {
+		t.errno = syscall.EFAULT
 	}
 	return t, checkFlags(t.flags)
 }
@@ -178,7 +183,7 @@ func (r *runner) inQueue(s *socket) int64 {
 // receive is the attempt of all reading calls.
 func (r *runner) receive(t transfer) attempt {
 	s := t.socket
-	if s == nil {
+	if t.errno != 0 {
 		return done(failed(t.errno))
 	}
 	if s.conn == nil {
@@ -229,14 +234,17 @@ func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
 // of the connection's stream.
 func (r *runner) transmit(t transfer) attempt {
 	s := t.socket
-	if s == nil {
+	if t.errno != 0 {
 		return done(failed(t.errno))
 	}
 	if s.conn == nil {
 		return done(failed(syscall.EPIPE))
 	}
-	sent := 0
+	sent, waits := 0, false
 	return func() (outcome, bool) {
+		if waits && s.conn.Ready()&tcp.Writable == 0 {
+			return outcome{}, false
+		}
 		if e := s.failed; e != 0 {
 			s.failed = 0
 			return failed(e), true
@@ -254,6 +262,7 @@ func (r *runner) transmit(t transfer) attempt {
 		case errno != syscall.EAGAIN:
 			return outcome{n: int64(sent)}, true
 		case !nonblock:
+			waits = true
 			return outcome{}, false
 		case sent == 0:
 			return failed(errno), true

@@ -124,8 +124,10 @@ func (s *socket) setOption(name string, v int64) (syscall.Errno, error) {
 		s.values[name] = int64(o.WithDefaults().SendBuffer)
 		return 0, nil
 	case "SO_RCVBUF":
-		o.RecvBuffer = int(2 * v)
-		s.values[name] = int64(o.WithDefaults().RecvBuffer)
+		// Linux doubles the value to pay for its overhead, of which the half
+		// that is left for data is what counts here.
+		o.RecvBuffer = int(v)
+		s.values[name] = max(2*v, 2304)
 		return 0, nil
 	case "SO_KEEPALIVE":
 		o.KeepAlive = v != 0
@@ -224,6 +226,9 @@ func (r *runner) getOption(s *socket, name string) (int64, bool) {
 	case "SO_SNDBUF":
 		return int64(o.SendBuffer), true
 	case "SO_RCVBUF":
+		if v, ok := s.values[name]; ok {
+			return v, true
+		}
 		return int64(o.RecvBuffer), true
 	case "TCP_KEEPIDLE":
 		return int64(o.KeepIdle / time.Second), true
