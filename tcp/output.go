@@ -196,9 +196,7 @@ func (c *Conn) watchWindow(now Time) {
 	switch {
 	case c.snd.wnd == 0:
 		c.startPersist(now, backedOff(max(c.rtt.rto, c.cfg.MinRTO), c.rtt.backoff, maxPersist))
-		if !c.timerRunning(TimerUserTimeout) {
-			c.startUserTimeout(now)
-		}
+		c.startUserTimeout(now)
 	case c.opt.Cork && c.unsent() < c.dataMSS():
 		c.startPersist(now, corkTime)
 	default:
@@ -268,9 +266,7 @@ func (c *Conn) emit(now Time, seg *wire.Segment) {
 		if !c.timerRunning(TimerRetransmit) {
 			c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
 		}
-		if !c.timerRunning(TimerUserTimeout) {
-			c.startUserTimeout(now)
-		}
+		c.startUserTimeout(now)
 	}
 	c.countSent(seg)
 	if c.cfg.Trace != nil {

@@ -13,7 +13,7 @@ import (
 func (c *Conn) Write(now Time, p []byte) (int, error) {
 	n, err := c.write(p)
 	c.call(now, "write", n, err)
-	if n > 0 && c.timers[TimerUserTimeout] == 0 {
+	if n > 0 {
 		c.startUserTimeout(now)
 	}
 	return n, err

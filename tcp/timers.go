@@ -178,16 +178,19 @@ func (c *Conn) keepAliveSpent(idle time.Duration) bool {
 	return c.count.probes >= c.opt.KeepCount
 }
 
+// startKeepAlive runs the keep-alive timer anew, from the last segment that
+// arrived.
 func (c *Conn) startKeepAlive(now Time) {
 	if c.opt.KeepAlive && c.state.Synchronized() && c.state != StateTimeWait {
-		c.setTimer(TimerKeepAlive, now.Add(c.opt.KeepIdle))
+		c.setTimer(TimerKeepAlive, max(now, c.count.lastRecv.Add(c.opt.KeepIdle)))
 	}
 }
 
-// startUserTimeout runs the user time-out from now, the last time something
-// was acknowledged or first became outstanding (RFC 9293, Section 3.10.8).
+// startUserTimeout runs the user time-out, unless it runs already, from the
+// last time something was acknowledged or first became outstanding (RFC 9293,
+// Section 3.10.8).
 func (c *Conn) startUserTimeout(now Time) {
-	if c.opt.UserTimeout > 0 {
+	if c.opt.UserTimeout > 0 && !c.timerRunning(TimerUserTimeout) {
 		c.setTimer(TimerUserTimeout, now.Add(c.opt.UserTimeout))
 	}
 }
