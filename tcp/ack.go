@@ -86,6 +86,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.catchUp()
 	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
+	c.softErr = nil // it was overcome
 	c.recoverOnAck(now, acked, flight)
 	c.restartTimers(now)
 	if c.finAcked() {
