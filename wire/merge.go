@@ -5,8 +5,9 @@ import "encoding/binary"
 const (
 	maxPacket = 65535 // bytes in the largest IP packet
 
-	// runSlots is how many flows of one batch are merged side by side.
-	runSlots = 32
+	// runBits is the logarithm of how many flows of one batch are merged side
+	// by side.
+	runBits = 5
 )
 
 // run is a packet that the next segment of its flow may be added to. The zero
@@ -34,7 +35,7 @@ func Merge(pkts []Packet) int {
 	if len(pkts) < 2 {
 		return len(pkts)
 	}
-	var runs [runSlots]run
+	var runs [1 << runBits]run
 	n := 0
 	for i := range pkts {
 		var s run
@@ -107,7 +108,7 @@ func (s *run) read(p *Packet) (slot int, mergeable bool) {
 func flowSlot(ip *IP, ports uint32) int {
 	le := binary.LittleEndian
 	h := le.Uint64(ip.Src[8:]) ^ le.Uint64(ip.Dst[8:])>>7 ^ uint64(ports)<<13
-	return int(h * 0x9e37_79b9_7f4a_7c15 >> 32 % runSlots)
+	return int(h * 0x9e37_79b9_7f4a_7c15 >> (64 - runBits)) // Fibonacci hashing
 }
 
 // take adds the segment s to the run, if it is the next one.

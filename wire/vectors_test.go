@@ -149,7 +149,7 @@ type placement struct {
 // placements returns the bytes of b, which begin with header bytes of headers,
 // as a packet in all the ways that can be.
 func placements(b []byte, header int) []placement {
-	var whole, split, own, ownSplit, ownMore Packet
+	var whole, headers, split, own, ownSplit, ownMore Packet
 	whole.SetBytes(b)
 	split.SetBytes(b[:header+1])
 	add := func(p *Packet, parts ...[]byte) {
@@ -159,6 +159,8 @@ func placements(b []byte, header int) []placement {
 			p.Payload = append(p.Payload, q.Payload...)
 		}
 	}
+	headers.SetBytes(b[:header])
+	add(&headers, b[header:])
 	add(&split, nil, b[header+1:header+4], b[header+4:])
 	copy(own.SetHeader(header), b)
 	add(&own, b[header:])
@@ -168,6 +170,7 @@ func placements(b []byte, header int) []placement {
 	add(&ownMore, b[header+1:header+3], b[header+3:])
 	return []placement{
 		{"in one chunk", whole},
+		{"in a chunk of their own", headers},
 		{"in several chunks", split},
 		{"in the packet and one chunk", own},
 		{"in the packet and several chunks", ownSplit},
