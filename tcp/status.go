@@ -71,7 +71,7 @@ func (c *Conn) SetOptions(now Time, o Options) {
 		c.setMSS()
 		c.cc.resize(c.snd.mss)
 	}
-	if o.NoDelay && !old.NoDelay {
+	if o.NoDelay && !old.NoDelay && c.unsent() > 0 {
 		c.wants.override = true // tcp(7): it sends what waits, corked or not
 	}
 	if o.RecvBuffer > old.RecvBuffer {
