@@ -37,6 +37,7 @@ var rules = map[string]rule{
 	"seqnum":            {kind: pure},
 	"internal/block":    {kind: library}, // its pools are safe for all goroutines
 	"internal/archtest": {kind: library},
+	"internal/doctest":  {kind: library},
 	"internal/netns":    {kind: library},
 	"wire":              {kind: pure, imports: []string{"seqnum", "internal/block"}},
 	"tcp":               {kind: pure, imports: ground},
