@@ -225,3 +225,15 @@ func TestUrgentAfterHalfTheSpace(t *testing.T) {
 	d.c.Input(d.now, w)
 	d.wantRule(RuleUrgent)
 }
+
+// RFC 9293, Section 3.10 (SC-13): a FIN that is sent again with the text before
+// it: the text is a duplicate, the FIN is news.
+func TestFinWithOldText(t *testing.T) {
+	d := newDriver(t).connect()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 10})
+	d.in(seg{f: wire.ACK | wire.FIN, seq: 1, ack: 1, n: 10})
+	d.want(". 1:1(0) ack 11", ". 1:1(0) ack 12")
+	d.wantRule(RuleDuplicateData)
+	d.wantState(StateCloseWait)
+	d.read(1, 10)
+}
