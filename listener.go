@@ -143,6 +143,7 @@ type Listener struct {
 	// ready has a bit for each shard that may have a connection to accept. A
 	// bit is changed under its shard's lock only.
 	ready  atomic.Uint64
+	last   atomic.Uint32 // the shard that take looked at last
 	wake   chan struct{} // capacity 1: ready was set
 	closed chan struct{}
 	once   sync.Once
@@ -254,7 +255,10 @@ func (l *Listener) take() *Conn {
 		if ready == 0 {
 			return nil
 		}
-		i := bits.TrailingZeros64(ready)
+		// The next shard after the last one, so that none is left waiting.
+		after := int(l.last.Load()) + 1
+		i := (bits.TrailingZeros64(bits.RotateLeft64(ready, -after)) + after) % 64
+		l.last.Store(uint32(i))
 		if c := l.takeFrom(i); c != nil {
 			return c
 		}

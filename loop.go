@@ -10,7 +10,8 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-// batchSize is how many packets are read from a link at once.
+// batchSize is how many packets are read from a link at once, and about how
+// many small ones are written at once.
 const batchSize = 64
 
 // attachment is a link that the host is attached to.
@@ -96,9 +97,11 @@ func (a *attachment) send(pkts []wire.Packet, plain *wire.Batch) {
 		if !wire.Cut(&pkts[i], a.mtu, plain) {
 			a.txDropped.Add(1)
 		}
+		if plain.Len() >= batchSize || i == len(pkts)-1 {
+			a.write(plain.Packets)
+			plain.Release()
+		}
 	}
-	a.write(plain.Packets)
-	plain.Release()
 }
 
 func (a *attachment) write(pkts []wire.Packet) {
