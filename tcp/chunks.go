@@ -45,7 +45,7 @@ func (q *chunkQueue) clear() {
 	for _, c := range q.chunks[q.head:] {
 		c.Release()
 	}
-	if cap(q.chunks) > 4 {
+	if cap(q.chunks) > 8 {
 		q.chunks = nil
 	}
 	clear(q.chunks)
