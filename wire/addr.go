@@ -1,6 +1,9 @@
 package wire
 
-import "net/netip"
+import (
+	"encoding/binary"
+	"net/netip"
+)
 
 // Addr is an IP address in 16 bytes, an IPv4 address as ::ffff:a.b.c.d. It is
 // the form that tables hash and compare; users meet netip.Addr.
@@ -14,7 +17,7 @@ func (a Addr) Netip() netip.Addr { return netip.AddrFrom16(a).Unmap() }
 
 // Is4 reports whether a is an IPv4 address.
 func (a Addr) Is4() bool {
-	return [12]byte(a[:12]) == [12]byte{10: 0xff, 11: 0xff}
+	return binary.BigEndian.Uint64(a[0:]) == 0 && binary.BigEndian.Uint32(a[8:]) == ipv4Prefix
 }
 
 // String returns the address as netip prints it.

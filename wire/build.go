@@ -81,7 +81,8 @@ func putIPv4Checksum(b []byte) {
 }
 
 // FinishChecksum makes a checksum that is partial complete; otherwise it does
-// nothing. It writes to the packet itself only, never to memory it shares.
+// nothing. A super-segment gets that of the whole, as if it were one packet. It
+// writes to the packet itself only, never to memory it shares.
 func (p *Packet) FinishChecksum() {
 	if p.Checksum != ChecksumPartial {
 		return

@@ -79,14 +79,11 @@ func (s *run) read(p *Packet) (slot int, mergeable bool) {
 	slot = flowSlot(&ip, binary.LittleEndian.Uint32(t))
 	hl := ip.HeaderLen + int(t[12]>>4)*4
 	flags := binary.BigEndian.Uint16(t[12:]) & 0xfff // the reserved bits too
+	plain := (ip.Version == 4 && ip.HeaderLen == ipv4HeaderLen) || (ip.Version == 6 && ip.HeaderLen == ipv6HeaderLen)
 	switch {
-	case p.SegSize != 0 || flags&^uint16(PSH) != uint16(ACK):
+	case !plain || p.SegSize != 0 || flags&^uint16(PSH) != uint16(ACK):
 		return slot, false
 	case hl < ip.HeaderLen+tcpHeaderLen || hl > len(b) || hl >= ip.Len || (p.n > 0 && hl != int(p.n)):
-		return slot, false
-	case ip.HeaderLen != ipv4HeaderLen && ip.HeaderLen != ipv6HeaderLen, ip.Version == 6 && b[6] != ProtoTCP:
-		return slot, false
-	case ip.Version == 4 && ip.HeaderLen != ipv4HeaderLen:
 		return slot, false
 	}
 	if p.Checksum == ChecksumUnknown {
