@@ -20,7 +20,7 @@ import (
 // a stream that ends in good order is whole.
 type chaos struct {
 	*pair
-	random *rand.Rand
+	choose func(n int) int // a number under n
 	ends   []*chaosEnd
 	byID   map[string]*chaosEnd
 }
@@ -45,13 +45,13 @@ func expected(id string, offset int) byte {
 	return byte((h + uint32(offset)*2654435761) >> 13)
 }
 
-func newChaos(t *testing.T, seed uint64) *chaos {
+func newChaos(t *testing.T, seed uint64, choose func(int) int) *chaos {
 	link := Symmetric(Settings{
 		Delay: 5 * time.Millisecond, Jitter: 2 * time.Millisecond, Rate: 20e6, QueuePackets: 60,
 		Loss: 0.02, Duplicate: 0.02, Reorder: 0.02, Corrupt: 0.01,
 	})
-	c := &chaos{random: rand.New(rand.NewPCG(seed, 5)), byID: map[string]*chaosEnd{}}
-	if c.random.IntN(2) == 0 {
+	c := &chaos{choose: choose, byID: map[string]*chaosEnd{}}
+	if choose(2) == 0 {
 		link.MaxSuper = 30_000
 	}
 	c.pair = newPair(t, seed, engine.Config{TimeWait: 5 * time.Second}, link)
@@ -81,7 +81,7 @@ func (c *chaos) add(conn *Conn) *chaosEnd {
 
 func (c *chaos) dial(from, to *Host) {
 	conn, err := from.Dial(netip.AddrPortFrom(to.Addr(), webPort), tcp.Options{
-		RecvBuffer: 5000 + c.random.IntN(100_000), NoDelay: c.random.IntN(2) == 0,
+		RecvBuffer: 5000 + c.choose(100_000), NoDelay: c.choose(2) == 0,
 	})
 	if err != nil {
 		c.t.Errorf("Dial = %v", err)
@@ -93,7 +93,7 @@ func (c *chaos) dial(from, to *Host) {
 // read takes what there is, now and whenever there is more, but not always
 // all of it.
 func (c *chaos) read(e *chaosEnd) {
-	buf := make([]byte, 1+c.random.IntN(20_000))
+	buf := make([]byte, 1+c.choose(20_000))
 	for !e.closed {
 		n, err := e.conn.Read(buf)
 		for i, b := range buf[:n] {
@@ -108,7 +108,7 @@ func (c *chaos) read(e *chaosEnd) {
 			return
 		case errors.Is(err, syscall.EAGAIN):
 			e.conn.Await(tcp.Readable, func() {
-				pause := time.Duration(c.random.IntN(20)) * time.Millisecond
+				pause := time.Duration(c.choose(20)) * time.Millisecond
 				c.After(pause, func() { c.read(e) })
 			})
 			return
@@ -122,7 +122,7 @@ func (c *chaos) write(e *chaosEnd) {
 	if e.finished {
 		return
 	}
-	data := make([]byte, 1+c.random.IntN(30_000))
+	data := make([]byte, 1+c.choose(30_000))
 	for i := range data {
 		data[i] = expected(e.id, e.written+i)
 	}
@@ -136,13 +136,13 @@ func (c *chaos) write(e *chaosEnd) {
 // step does one thing at random.
 func (c *chaos) step() {
 	hosts := c.Hosts()
-	k := c.random.IntN(100)
+	k := c.choose(100)
 	if len(c.ends) == 0 || k < 5 {
-		i := c.random.IntN(2)
+		i := c.choose(2)
 		c.dial(hosts[i], hosts[1-i])
 		return
 	}
-	e := c.ends[c.random.IntN(len(c.ends))]
+	e := c.ends[c.choose(len(c.ends))]
 	switch {
 	case k < 70:
 		c.write(e)
@@ -157,9 +157,9 @@ func (c *chaos) step() {
 		e.conn.Abort()
 	case k < 94:
 		c.link.Unplug()
-		c.After(time.Duration(c.random.IntN(20))*time.Second, c.link.Plug)
+		c.After(time.Duration(c.choose(20))*time.Second, c.link.Plug)
 	case k == 94:
-		h := hosts[c.random.IntN(2)]
+		h := hosts[c.choose(2)]
 		h.Reboot()
 		c.serve(h)
 	case k < 97:
@@ -198,10 +198,10 @@ func TestChaos(t *testing.T) {
 	}
 	for seed := *seedFlag; seed < *seedFlag+uint64(seeds); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			c := newChaos(t, seed)
+			c := newChaos(t, seed, rand.New(rand.NewPCG(seed, 5)).IntN)
 			for range 400 {
 				c.step()
-				c.RunFor(time.Duration(c.random.IntN(200)) * time.Millisecond)
+				c.RunFor(time.Duration(c.choose(200)) * time.Millisecond)
 			}
 			c.finish()
 		})
