@@ -1,0 +1,28 @@
+//go:build !race
+
+package trivet_test
+
+import (
+	"io"
+	"testing"
+)
+
+// The race detector makes sync.Pool forget at random, so these tests are not
+// for it.
+
+// A round trip allocates nothing.
+func TestRoundTripAllocs(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	c, s := connect(t, client, server)
+	go io.Copy(onlyWriter{s}, onlyReader{s})
+	buf := make([]byte, 1)
+	allocs := testing.AllocsPerRun(2000, func() {
+		c.Write(buf)
+		io.ReadFull(c, buf)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for a round trip, want none", allocs)
+	}
+}
+
+type onlyWriter struct{ io.Writer }
