@@ -10,8 +10,8 @@ const defaultTTL = 64 // RFC 1122, Section 3.2.1.7; the value of IANA's registry
 // TTL of 0 stands for 64.
 //
 // The payload is appended by reference and without taking any: to keep the
-// packet, call Hold. The whole is at most 65535 bytes long. The packet keeps its Link; its
-// Checksum is ChecksumPartial.
+// packet, call Hold. The whole is at most 65535 bytes long. The packet keeps
+// its Link; its Checksum is ChecksumPartial.
 func (p *Packet) BuildTCP(t FourTuple, s *Segment, id uint16) {
 	off := tcpHeaderLen + s.Options.Len()
 	length := off + s.PayloadLen
@@ -23,7 +23,7 @@ func (p *Packet) BuildTCP(t FourTuple, s *Segment, id uint16) {
 	be.PutUint16(h[2:], t.RemotePort)
 	be.PutUint32(h[4:], uint32(s.Seq))
 	be.PutUint32(h[8:], uint32(s.Ack))
-	be.PutUint16(h[12:], uint16(off)<<10|uint16(s.Flags))
+	be.PutUint16(h[12:], uint16(off)<<10|uint16(s.Flags)&tcpFlagsMask)
 	be.PutUint16(h[14:], s.Window)
 	binary.LittleEndian.PutUint16(h[16:], fold(pseudoSum(&t.LocalAddr, &t.RemoteAddr, ProtoTCP, length)))
 	be.PutUint16(h[18:], s.Urgent)
@@ -78,83 +78,4 @@ func (p *Packet) setIP(src, dst *Addr, f ipFields) []byte {
 func putIPv4Checksum(b []byte) {
 	b[10], b[11] = 0, 0
 	putChecksum(b[10:], accumulate(b[:ipv4HeaderLen], 0))
-}
-
-// FinishChecksum makes a checksum that is partial complete; otherwise it does
-// nothing. A super-segment gets that of the whole, as if it were one packet. It
-// writes to the packet itself only, never to memory it shares.
-func (p *Packet) FinishChecksum() {
-	if p.Checksum != ChecksumPartial {
-		return
-	}
-	h, ok := p.headers()
-	if !ok || !p.pull(h.end) {
-		return
-	}
-	// The field holds the pseudo-header's sum, so the sum of all bytes after
-	// the IP header is that of the pseudo-header too.
-	sum := ^fold(p.sumFrom(h.ip, 0))
-	if sum == 0 && h.proto == ProtoUDP {
-		sum = 0xffff // RFC 768: zero would mean that there is none
-	}
-	binary.LittleEndian.PutUint16(p.hdr[h.checksum:], sum)
-	p.Checksum = ChecksumUnknown
-}
-
-// headers says where the headers of a packet are that was parsed before or
-// that we have made: offsets in bytes.
-type headers struct {
-	proto    uint8 // upper protocol
-	ip       int   // end of the IP headers
-	checksum int   // the upper protocol's checksum
-	end      int   // end of all headers
-}
-
-// headers finds the headers. It reports false if they are not contiguous or
-// not of a protocol that is known here.
-func (p *Packet) headers() (h headers, ok bool) {
-	b := p.Contiguous()
-	switch {
-	case len(b) >= ipv4HeaderLen && b[0]>>4 == 4:
-		h.ip, h.proto = int(b[0]&0xf)*4, b[9]
-	case len(b) >= ipv6HeaderLen && b[0]>>4 == 6:
-		at, hl, d := skipExtensions(b)
-		if d != DropNone {
-			return h, false
-		}
-		h.ip, h.proto = hl, b[at]
-	default:
-		return h, false
-	}
-	if h.ip < ipv4HeaderLen {
-		return h, false
-	}
-	switch h.proto {
-	case ProtoTCP:
-		if len(b) < h.ip+tcpHeaderLen {
-			return h, false
-		}
-		h.checksum = h.ip + 16
-		h.end = h.ip + int(b[h.ip+12]>>4)*4
-	case ProtoUDP:
-		h.checksum, h.end = h.ip+6, h.ip+udpHeaderLen
-	case ProtoICMP, ProtoICMPv6:
-		h.checksum, h.end = h.ip+2, h.ip+icmpHeaderLen
-	}
-	return h, h.checksum > 0 && h.end > h.checksum && h.end <= len(b)
-}
-
-// pull moves the first n bytes into the packet itself if that holds none, so
-// that they can be changed without changing shared memory. It reports whether
-// there was room.
-func (p *Packet) pull(n int) bool {
-	if p.n > 0 {
-		return true
-	}
-	if n > MaxHeader || len(p.Payload) == 0 || n > len(p.Payload[0].Data) {
-		return false
-	}
-	p.n = uint8(copy(p.hdr[:n], p.Payload[0].Data))
-	p.Payload[0].Data = p.Payload[0].Data[n:]
-	return true
 }

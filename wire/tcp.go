@@ -7,7 +7,10 @@ import (
 	"github.com/trivet-net/trivet/seqnum"
 )
 
-const tcpHeaderLen = 20
+const (
+	tcpHeaderLen = 20
+	tcpFlagsMask = 0x1ff // of the word with the data offset
+)
 
 // ParseTCP reads the TCP header and options that follow the IP header that
 // ParseIP found, and makes s the segment, or says why it has to be dropped.
@@ -39,7 +42,7 @@ func (p *Packet) ParseTCP(ip *IP, s *Segment) Drop {
 	s.DstPort = binary.BigEndian.Uint16(b[2:])
 	s.Seq = seqnum.Value(binary.BigEndian.Uint32(b[4:]))
 	s.Ack = seqnum.Value(binary.BigEndian.Uint32(b[8:]))
-	s.Flags = Flags(binary.BigEndian.Uint16(b[12:]) & 0x1ff)
+	s.Flags = Flags(binary.BigEndian.Uint16(b[12:]) & tcpFlagsMask)
 	s.Window = binary.BigEndian.Uint16(b[14:])
 	s.Urgent = binary.BigEndian.Uint16(b[18:])
 	s.TOS, s.TTL = ip.TOS, ip.TTL
