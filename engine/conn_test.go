@@ -186,6 +186,25 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// Whatever the options, a timer fires once at a moment: time has to pass before
+// it fires again.
+func TestTimePasses(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	l := h.listen("10.0.0.1:80", ListenOptions{Options: tcp.Options{
+		KeepAlive: true, KeepIdle: 1, KeepInterval: -1, KeepCount: 1000,
+	}})
+	h.peer(addrB, 5000, 80).connect(l)
+	h.now++
+	for range 10 {
+		h.e.Advance(h.now)
+		next := h.e.NextTimeout()
+		if next <= h.now {
+			t.Fatalf("NextTimeout() = %d at %d", next, h.now)
+		}
+		h.now = next
+	}
+}
+
 // The table lists everything there is, the same way each time.
 func TestSockets(t *testing.T) {
 	h := newHost(t, Config{}, addrA, addrA6)

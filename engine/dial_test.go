@@ -20,6 +20,7 @@ func TestDialErrors(t *testing.T) {
 		{"unspecified", "", "0.0.0.0:80", syscall.EINVAL},
 		{"port 0", "", "10.0.0.2:0", syscall.EADDRNOTAVAIL},
 		{"no route", "", "192.0.2.1:80", syscall.ENETUNREACH},
+		{"no address of ours for the route", "", "[2001:db8::1]:80", syscall.EADDRNOTAVAIL},
 		{"multicast", "", "224.0.0.1:80", syscall.ENETUNREACH},
 		{"broadcast", "", "255.255.255.255:80", syscall.ENETUNREACH},
 		{"directed broadcast", "", "10.0.0.255:80", syscall.ENETUNREACH},
@@ -36,6 +37,10 @@ func TestDialErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHost(t, Config{}, addrA, addrA6)
+			h.add(Interface{Index: 1, MTU: 1500})
+			if err := h.e.AddRoute(netip.MustParsePrefix("2000::/3"), 1); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := h.e.Dial(h.now, netip.MustParseAddrPort("10.0.0.1:4000"), netip.MustParseAddrPort("10.0.0.2:80"), tcp.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -183,10 +188,21 @@ func TestShards(t *testing.T) {
 			}
 		}
 	}
-	for _, b := range [][]byte{nil, {0x45}, {0x60, 1, 2}, make([]byte, 60)} {
+	for _, b := range [][]byte{
+		nil, {0x45},
+		{0x60, 1, 2},
+		make([]byte, 60),
+		ipPacket(addrB, addrA, wire.ProtoTCP, []byte{1, 2, 3}),
+		ipPacket(addrB, addrA, wire.ProtoUDP, make([]byte, 8)),
+		icmpPacket(addrB, addrA, 8, 0, 0, nil),
+	} {
 		if got := hosts[1].e.ShardOf(packetOf(b)); got != 0 {
 			t.Errorf("ShardOf(%x) = %d, want 0", b, got)
 		}
+	}
+	alone := New(Config{})
+	if got := alone.ShardOf(packetOf(build(tupleNumber(1), &wire.Segment{}))); got != 0 {
+		t.Errorf("ShardOf = %d with one shard, want 0", got)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-var limitedBroadcast = wire.Addr{10: 0xff, 11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff}
-
 // Input processes a packet from a link. The packet is borrowed.
 func (e *Engine) Input(now tcp.Time, p *wire.Packet) {
 	e.stats.PacketsIn++
@@ -35,9 +33,6 @@ func (e *Engine) Input(now tcp.Time, p *wire.Packet) {
 // addresses never appear on a link; nor do our own as a source, unless somebody
 // forged them.
 func (n *network) check(ip *wire.IP, index int) wire.Drop {
-	if ip.Version == 6 && (ip.Src.Is4() || ip.Dst.Is4()) {
-		return wire.DropAddress // IPv4-mapped addresses are no addresses on the wire
-	}
 	if !n.isOwn(&ip.Dst) {
 		return wire.DropNotLocal
 	}
@@ -53,10 +48,11 @@ func (n *network) check(ip *wire.IP, index int) wire.Drop {
 	return wire.DropNone
 }
 
-// isUnicast reports whether a can be the address of a single host.
+// isUnicast reports whether a can be the address of a single host: not one of
+// "this network", nor multicast, nor broadcast to all.
 func isUnicast(a *wire.Addr) bool {
 	if a.Is4() {
-		return a[12] != 0 && a[12] < 224 // "this network"; multicast and reserved
+		return a[12] != 0 && a[12] != 255 && (a[12] < 224 || a[12] >= 240)
 	}
 	return a[0] != 0xff && *a != wire.Addr{}
 }

@@ -200,7 +200,7 @@ func TestSynReceivedPAWS(t *testing.T) {
 	if !s.Options.HasTS || s.Options.TSEcr != 1000 || s.Options.TSVal != p.seg.Options.TSEcr {
 		t.Errorf("options of the answer = %+v", s.Options)
 	}
-	p.send(wire.ACK, 0, "")
+	p.send(wire.SYN, -1, "") // even an old SYN
 	h.none()
 	h.now = h.now.Add(answerInterval)
 	p.send(wire.ACK, 0, "")
@@ -209,6 +209,44 @@ func TestSynReceivedPAWS(t *testing.T) {
 	p.send(wire.ACK, 0, "")
 	if st := h.e.StateOf(p.tuple); st != tcp.StateEstablished {
 		t.Errorf("state = %v, want ESTABLISHED", st)
+	}
+}
+
+// DIS-16: each copy of the SYN gets the SYN,ACK again, which echoes its newer
+// timestamp, but not more often than an attacker could want.
+func TestSynAgain(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	h.listen("10.0.0.1:80", ListenOptions{})
+	p := h.peer(addrB, 5000, 80).timestamps(1000)
+	first := p.open()
+	for i := range uint32(4) {
+		p.seg.Options.TSVal = 1001 + i
+		p.send(wire.SYN, -1, "")
+		if i%2 == 1 {
+			h.none()
+			h.now = h.now.Add(answerInterval)
+			continue
+		}
+		s := h.one()
+		if s.Flags != wire.SYN|wire.ACK || s.Seq != first.Seq || s.Options.TSEcr != 1001+i {
+			t.Errorf("answer to copy %d is %v, TSecr %d", i, s, s.Options.TSEcr)
+		}
+	}
+}
+
+// RFC 7323, Section 3.2: a segment without the timestamps that were agreed on
+// completes the handshake, unless it is configured not to (DIS-10).
+func TestSynReceivedTimestampMissing(t *testing.T) {
+	for require, want := range map[bool]tcp.State{false: tcp.StateEstablished, true: tcp.StateSynReceived} {
+		h := newHost(t, Config{TCP: tcp.Config{RequireTimestamps: require}}, addrA)
+		h.listen("10.0.0.1:80", ListenOptions{})
+		p := h.peer(addrB, 5000, 80).timestamps(1000)
+		p.open()
+		p.seg.Options = wire.Options{}
+		p.send(wire.ACK, 0, "")
+		if st := h.e.StateOf(p.tuple); st != want {
+			t.Errorf("RequireTimestamps %v: state = %v, want %v", require, st, want)
+		}
 	}
 }
 
@@ -476,6 +514,7 @@ func TestReusePortSpreads(t *testing.T) {
 	var list []*Listener
 	count := map[*Listener]int{}
 	for range 4 {
+		h.listen("0.0.0.0:80", ListenOptions{ReusePort: true}) // gets nothing: it is less specific
 		list = append(list, h.listen("10.0.0.1:80", ListenOptions{ReusePort: true}))
 	}
 	for i := range uint16(1000) {

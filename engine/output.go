@@ -103,7 +103,7 @@ func (r *replies) flush(out *wire.Batch, limit int) {
 	}
 }
 
-// next returns a packet to be filled and sent to the address; nil when it
+// nextReply returns a packet to be filled and sent to the address; nil when it
 // cannot be sent, which is counted.
 func (e *Engine) nextReply(to *wire.Addr) *wire.Packet {
 	i := e.network.find(to)
@@ -137,17 +137,15 @@ func (e *Engine) send(now tcp.Time, t *wire.FourTuple, seg *wire.Segment) {
 	}
 }
 
-// sendReset answers the segment that arrived with a RST, if it is one to be
-// answered (RFC 9293, Section 3.10.7.1), within the rate allowed.
+// sendReset answers the segment that arrived, which is no RST itself, with a
+// RST (RFC 9293, Section 3.10.7.1), within the rate allowed.
 func (e *Engine) sendReset(now tcp.Time, t *wire.FourTuple) {
-	if !tcp.ResetFor(&e.seg, &e.reply) {
-		return
-	}
-	if !e.resets.allow(now) {
+	switch {
+	case !e.resets.allow(now):
 		e.stats.ResetsSuppressed++
-		return
+	case tcp.ResetFor(&e.seg, &e.reply):
+		e.send(now, t, &e.reply)
 	}
-	e.send(now, t, &e.reply)
 }
 
 // rule counts a decision of the engine and tells the trace.

@@ -26,10 +26,10 @@ type portSlots struct {
 func (e *Engine) choosePort(now tcp.Time, t *wire.FourTuple) (hash uint32, ok bool) {
 	t.LocalPort = 0
 	first, n := uint32(e.cfg.FirstPort), uint32(e.cfg.LastPort)-uint32(e.cfg.FirstPort)+1
-	start := uint32(e.keys.port.hashStrong(t))
 	slot := &e.ports.slots[e.keys.slot.hash(t)%numSlots]
+	start := (uint32(e.keys.port.hashStrong(t)) + *slot) % n
 	for i := range n {
-		port := uint16(first + (start+*slot+i)%n)
+		port := uint16(first + (start+i)%n)
 		if t.LocalAddr == t.RemoteAddr && port == t.RemotePort {
 			continue // it would connect to itself (SOCK-101)
 		}
@@ -64,7 +64,7 @@ func (e *Engine) listenPort(ip netip.Addr) uint16 {
 	if ip.IsValid() {
 		t.LocalAddr = wire.AddrFrom(ip)
 	}
-	start := uint32(e.keys.port.hashStrong(&t)) + e.ports.next
+	start := (uint32(e.keys.port.hashStrong(&t)) + e.ports.next) % n
 	for i := range n {
 		port := e.cfg.FirstPort + uint16((start+i)%n)
 		if e.listeners.byPort[port] == nil {

@@ -161,11 +161,8 @@ func (i *Interface) contains(a netip.Addr) bool {
 }
 
 // isBroadcast reports whether a is the broadcast address of one of the host's
-// IPv4 networks, or of all.
+// IPv4 networks.
 func (n *network) isBroadcast(a *wire.Addr) bool {
-	if *a == limitedBroadcast {
-		return true
-	}
 	return slices.Contains(n.broadcast, *a)
 }
 

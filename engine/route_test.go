@@ -115,6 +115,26 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
+// What cannot be answered for want of a route is counted.
+func TestNoWayBack(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	h.listen("10.0.0.1:80", ListenOptions{})
+	p := h.peer(netip.MustParseAddr("192.0.2.1"), 5000, 80)
+	p.send(wire.SYN, 0, "")
+	h.peer(netip.MustParseAddr("192.0.2.1"), 5000, 81).send(wire.SYN, 0, "")
+	h.none()
+	if s := h.e.Stats(); s.NoRoute != 2 || s.HalfOpen != 1 {
+		t.Errorf("NoRoute %d, half-open %d; want 2, 1", s.NoRoute, s.HalfOpen)
+	}
+	if err := h.e.AddRoute(netip.MustParsePrefix("0.0.0.0/0"), 0); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(time.Second)
+	if s := h.one(); s.Flags != wire.SYN|wire.ACK || s.Options.MSS != 1460 {
+		t.Errorf("sent %v with MSS %d after the route came", s, s.Options.MSS)
+	}
+}
+
 func TestInterfaceErrors(t *testing.T) {
 	prefix := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
 	h := newHost(t, Config{}, addrA)

@@ -11,10 +11,9 @@ import (
 // tupleNumber returns one of many different 4-tuples.
 func tupleNumber(i int) wire.FourTuple {
 	t := wire.FourTuple{LocalPort: 80, RemotePort: uint16(i)}
-	copy(t.LocalAddr[:], limitedBroadcast[:12])
-	copy(t.RemoteAddr[:], limitedBroadcast[:12])
-	binary.BigEndian.PutUint32(t.LocalAddr[12:], 10<<24|1)
-	binary.BigEndian.PutUint32(t.RemoteAddr[12:], uint32(11<<24|i>>16))
+	t.LocalAddr = wire.AddrFrom(addrA)
+	t.RemoteAddr = wire.AddrFrom(addrB)
+	binary.BigEndian.PutUint16(t.RemoteAddr[13:], uint16(i>>16))
 	return t
 }
 

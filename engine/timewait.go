@@ -178,6 +178,10 @@ func (e *Engine) endTimeWait(now tcp.Time, i index, rule tcp.Rule) {
 // expireTimeWaits deletes the records that are 2 MSL old.
 func (e *Engine) expireTimeWaits(now tcp.Time) {
 	for e.timeWaits.nextExpiry().Due(now) {
+		if e.tcp.Trace != nil {
+			t := e.timeWaits.at(e.timeWaits.first).tuple
+			e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventTimer, Tuple: t, Timer: tcp.TimerTimeWait})
+		}
 		e.endTimeWait(now, e.timeWaits.first, tcp.RuleTimeWaitExpired)
 	}
 }
