@@ -125,11 +125,13 @@ func (c *Conn) restartTimers(now Time) {
 		c.stopTimer(TimerRetransmit)
 		if c.unsent() > 0 || c.finPending() {
 			c.startUserTimeout(now)
+		} else {
+			c.stopTimer(TimerPersist)
 		}
 		return
 	}
 	c.startUserTimeout(now)
-	if !c.loss.impatient {
+	if !c.loss.impatient && !c.timerRunning(TimerPersist) {
 		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
 	}
 }

@@ -342,7 +342,8 @@ func TestResetFor(t *testing.T) {
 		{
 			"SYN",
 			wire.Segment{Flags: wire.SYN, Seq: 5, SrcPort: 1, DstPort: 2},
-			wire.Segment{Flags: wire.RST | wire.ACK, Ack: 6, SrcPort: 2, DstPort: 1, Count: 1}, true,
+			wire.Segment{Flags: wire.RST | wire.ACK, Ack: 6, SrcPort: 2, DstPort: 1, Count: 1},
+			true,
 		},
 		{"SYN,FIN", wire.Segment{Flags: wire.SYN | wire.FIN, Seq: 5}, wire.Segment{Flags: wire.RST | wire.ACK, Ack: 7, Count: 1}, true},
 		{"SYN,ACK", wire.Segment{Flags: wire.SYN | wire.ACK, Seq: 5, Ack: 9}, wire.Segment{Flags: wire.RST, Seq: 9, Count: 1}, true},
@@ -378,9 +379,13 @@ func TestLegal(t *testing.T) {
 		from, to State
 		want     bool
 	}{
-		{StateClosed, StateSynSent, true}, {StateEstablished, StateTimeWait, false},
-		{StateFinWait1, StateTimeWait, true}, {StateLastAck, StateTimeWait, false},
-		{StateCloseWait, StateFinWait1, false}, {numStates, StateClosed, false}, {StateClosed, numStates, false},
+		{StateClosed, StateSynSent, true},
+		{StateEstablished, StateTimeWait, false},
+		{StateFinWait1, StateTimeWait, true},
+		{StateLastAck, StateTimeWait, false},
+		{StateCloseWait, StateFinWait1, false},
+		{numStates, StateClosed, false},
+		{StateClosed, numStates, false},
 	} {
 		if got := Legal(tt.from, tt.to); got != tt.want {
 			t.Errorf("Legal(%v, %v) = %v, want %v", tt.from, tt.to, got, tt.want)

@@ -119,7 +119,11 @@ func pattern(at, n int) []byte {
 // output collects what the connection sends.
 func (d *driver) output() {
 	d.batch.Reset()
+	has := d.c.HasOutput()
 	d.c.Output(d.now, &d.batch)
+	if n := len(d.batch.Segments); n > 0 && !has {
+		d.t.Fatalf("HasOutput = false, but Output made %d segments", n)
+	}
 	for i := range d.batch.Segments {
 		d.sent = append(d.sent, d.format(&d.batch.Segments[i]))
 		d.last = d.batch.Segments[i]

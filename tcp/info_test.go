@@ -74,12 +74,18 @@ func TestInfoQueues(t *testing.T) {
 // Names as traces and tables print them.
 func TestNames(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
-		{StateSynReceived.String(), "SYN-RECEIVED"}, {StateSynReceived.SS(), "SYN-RECV"},
-		{numStates.String(), "State(11)"}, {numStates.SS(), "State(11)"},
-		{RuleChallengeSyn.String(), "challenge-ack-syn"}, {RuleChallengeSyn.Cite(), "RFC 5961 4.2"},
-		{Rule(200).String(), "Rule(200)"}, {Rule(200).Cite(), ""},
-		{TimerPersist.String(), "persist"}, {Timer(99).String(), "unknown"},
-		{EventSend.String(), "send"}, {EventKind(99).String(), "unknown"},
+		{StateSynReceived.String(), "SYN-RECEIVED"},
+		{StateSynReceived.SS(), "SYN-RECV"},
+		{numStates.String(), "State(11)"},
+		{numStates.SS(), "State(11)"},
+		{RuleChallengeSyn.String(), "challenge-ack-syn"},
+		{RuleChallengeSyn.Cite(), "RFC 5961 4.2"},
+		{Rule(200).String(), "Rule(200)"},
+		{Rule(200).Cite(), ""},
+		{TimerPersist.String(), "persist"},
+		{Timer(99).String(), "unknown"},
+		{EventSend.String(), "send"},
+		{EventKind(99).String(), "unknown"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)

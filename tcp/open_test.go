@@ -331,7 +331,9 @@ func TestSynAckOptions(t *testing.T) {
 		want wire.Options
 	}{
 		{
-			"all", Config{}, all,
+			"all",
+			Config{},
+			all,
 			wire.Options{MSS: 1460, HasTS: true, TSVal: 1000, TSEcr: 7, HasWScale: true, WScale: 5, SACKPermitted: true},
 		},
 		{"peer has none", Config{}, wire.Options{MSS: 1000}, wire.Options{MSS: 1460}},

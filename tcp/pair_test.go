@@ -341,6 +341,9 @@ func (p *pair) checkQuiet(e *end) {
 		p.fatalf("end %v: %v, %d outstanding, %d unsent and no timer: a deadlock", c.id.LocalPort,
 			c.state, c.outstanding(), c.unsent())
 	}
+	if c.timerRunning(TimerPersist) && c.unsent() == 0 && !c.finPending() && c.loss.lost() == 0 {
+		p.fatalf("end %v: the persist timer runs for nothing", c.id.LocalPort)
+	}
 	if c.wants.any() {
 		p.fatalf("end %v: wants %+v left after Output", c.id.LocalPort, c.wants)
 	}
@@ -353,7 +356,9 @@ func (p *pair) output(i int) {
 		return
 	}
 	p.batch.Reset()
-	e.c.Output(p.now, &p.batch)
+	if e.c.HasOutput() { // as an engine asks
+		e.c.Output(p.now, &p.batch)
+	}
 	p.check(e)
 	p.checkQuiet(e)
 	if len(p.batch.Segments) > 2000 {

@@ -451,3 +451,27 @@ func TestFinAtTheEdge(t *testing.T) {
 	d.read(1, 3000)
 	d.want() // nothing more can come
 }
+
+// The peer acknowledges what it had no window for, in part or whole, while we
+// probe: one timer runs, and none once nothing is left to be sent.
+func TestAckWhileProbing(t *testing.T) {
+	d := newDriver(t).connect()
+	d.write(2000)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, win: -1})
+	d.advance(500 * time.Millisecond)
+	if timer, _ := d.c.NextTimer(); timer != TimerPersist {
+		t.Fatalf("next timer is %v, want persist", timer)
+	}
+	d.input(seg{f: wire.ACK, seq: 1, ack: 1001, win: -1})
+	if err := invariants(&d.c); err != nil {
+		t.Error(err)
+	}
+	d.output()
+	d.input(seg{f: wire.ACK, seq: 1, ack: 2001, win: -1})
+	if d.c.HasOutput() {
+		t.Error("HasOutput with nothing to send")
+	}
+	if at := d.c.NextTimeout(); at != 0 {
+		t.Errorf("timers %v run for nothing", d.c.timers)
+	}
+}
