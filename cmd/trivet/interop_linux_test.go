@@ -83,13 +83,24 @@ func (s setting) hostArgs() []string {
 func newHost(t testing.TB, s setting) (*netns.NS, *host) {
 	t.Helper()
 	ns := netns.New(t)
-	flags := hostFlags{
+	flags := s.hostFlags()
+	return ns, openHost(t, &flags)
+}
+
+// hostFlags are the flags of newHost.
+func (s setting) hostFlags() hostFlags {
+	return hostFlags{
 		tun:   tun.Config{Name: "trivet0", MTU: tun.DefaultMTU, NoOffload: s.noOffload},
 		addrs: prefixes{netip.MustParsePrefix("10.1.0.2/24"), netip.MustParsePrefix("fd00:1::2/64")},
 		peers: prefixes{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("fd00:1::1/64")},
 		msl:   minMSL,
 		drain: 5 * time.Second,
 	}
+}
+
+// openHost opens the host in the test's namespace.
+func openHost(t testing.TB, flags *hostFlags) *host {
+	t.Helper()
 	h, err := flags.open()
 	if err != nil {
 		t.Fatal(err)
@@ -105,19 +116,25 @@ func newHost(t testing.TB, s setting) (*netns.NS, *host) {
 			t.Error("the device is left after Close")
 		}
 	})
-	return ns, h
+	return h
 }
 
 // newServer is newHost with the services of trivet serve.
 func newServer(t testing.TB, s setting) (*netns.NS, *host) {
 	t.Helper()
 	ns, h := newHost(t, s)
+	serveOn(t, h)
+	return ns, h
+}
+
+// serveOn starts the services on the host.
+func serveOn(t testing.TB, h *host) {
+	t.Helper()
 	web, err := h.startServices(t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.shutdown(web) })
-	return ns, h
 }
 
 // digestOf returns the SHA-256 of what r has.
@@ -138,11 +155,11 @@ func curl(t testing.TB, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), netns.Tool(t, "curl"), args...)
 }
 
-// download starts curl for n bytes of the stream and returns a function that
+// download starts curl, with more arguments, for n bytes of the stream and returns a function that
 // waits for it and checks the digest.
-func download(t testing.TB, s setting, n int64) (check func()) {
+func download(t testing.TB, s setting, n int64, args ...string) (check func()) {
 	t.Helper()
-	cmd := curl(t, s.url(fmt.Sprintf("/bytes/%d", n)))
+	cmd := curl(t, append(args, s.url(fmt.Sprintf("/bytes/%d", n)))...)
 	got := sha256.New()
 	var stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = got, &stderr
@@ -161,11 +178,11 @@ func download(t testing.TB, s setting, n int64) (check func()) {
 	}
 }
 
-// upload starts curl to put n bytes of the stream and returns a function that
+// upload starts curl, with more arguments, to put n bytes of the stream and returns a function that
 // waits for it and checks the server's answer.
-func upload(t testing.TB, s setting, n int64) (check func()) {
+func upload(t testing.TB, s setting, n int64, args ...string) (check func()) {
 	t.Helper()
-	cmd := curl(t, "--upload-file", "-", "--header", "Expect:", s.url("/sink"))
+	cmd := curl(t, append(args, "--upload-file", "-", "--header", "Expect:", s.url("/sink"))...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = streamOf(n), &stdout, &stderr
 	if err := cmd.Start(); err != nil {

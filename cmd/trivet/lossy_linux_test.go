@@ -98,7 +98,7 @@ func newLossyHost(t *testing.T, s setting) (*netns.NS, *host) {
 }
 
 // kernelCounter returns one of the kernel's counters, by nstat's name.
-func kernelCounter(t *testing.T, ns *netns.NS, name string) int {
+func kernelCounter(t testing.TB, ns *netns.NS, name string) int {
 	t.Helper()
 	for line := range strings.Lines(ns.Run("nstat", "--zeros", "--ignore", "--noupdate", name)) {
 		if f := strings.Fields(line); len(f) >= 2 && f[0] == name {
