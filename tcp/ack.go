@@ -131,8 +131,8 @@ func (c *Conn) restartTimers(now Time) {
 		return
 	}
 	c.startUserTimeout(now)
-	if !c.loss.impatient && !c.timerRunning(TimerPersist) {
-		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+	if !c.loss.impatient {
+		c.startRetransmit(now)
 	}
 }
 

@@ -100,7 +100,7 @@ func (c *Conn) partialAck(now Time, acked int) {
 	}
 	// Section 4, impatient: only the first partial ACK restarts the timer.
 	if !l.impatient {
-		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+		c.startRetransmit(now)
 		l.impatient = true
 	}
 	c.resend()

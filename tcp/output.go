@@ -264,7 +264,8 @@ func (c *Conn) emit(now Time, seg *wire.Segment) {
 	if seg.Len() > 0 {
 		c.count.lastSent = now
 		if !c.timerRunning(TimerRetransmit) {
-			c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+			c.stopTimer(TimerPersist)
+			c.startRetransmit(now)
 		}
 		c.startUserTimeout(now)
 	}

@@ -68,6 +68,14 @@ func (c *Conn) Advance(now Time) {
 	}
 }
 
+// startRetransmit runs the retransmission timer anew, unless the persist timer
+// runs in its place: then Output decides.
+func (c *Conn) startRetransmit(now Time) {
+	if !c.timerRunning(TimerPersist) {
+		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+	}
+}
+
 // retransmitTimeout is RFC 6298, Sections 5.4 to 5.7: the earliest segment
 // goes again, the time-out doubles; and RFC 9293, Section 3.8.3: after R2 the
 // connection is given up.
