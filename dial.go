@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -107,7 +108,36 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 	if err != nil {
 		return nil, unresolved(err)
 	}
-	return d.dialList(ctx, n, list)
+	local, err := d.local()
+	if err != nil {
+		return nil, unresolved(err)
+	}
+	if list = sameFamily(list, local.Addr()); len(list) == 0 {
+		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
+	}
+	return d.dialList(ctx, n, local, list)
+}
+
+// local returns LocalAddr, the invalid address if there is none.
+func (d *Dialer) local() (netip.AddrPort, error) {
+	if d.LocalAddr == nil {
+		return netip.AddrPort{}, nil
+	}
+	a, ok := d.LocalAddr.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+	}
+	return addrPort(a), nil
+}
+
+// sameFamily returns the endpoints that can be reached from the local address.
+func sameFamily(list []netip.AddrPort, local netip.Addr) []netip.AddrPort {
+	if !local.IsValid() || local.IsUnspecified() {
+		return list
+	}
+	return slices.DeleteFunc(list, func(a netip.AddrPort) bool {
+		return a.Addr().IsValid() && !a.Addr().IsUnspecified() && a.Addr().Is4() != local.Is4()
+	})
 }
 
 // deadline returns when the dial fails by the Dialer's own fields.
@@ -123,10 +153,10 @@ func (d *Dialer) deadline() time.Time {
 
 // dialList tries the addresses in turn, the time that is left shared between
 // them, and returns the first error if none answers.
-func (d *Dialer) dialList(ctx context.Context, n network, list []netip.AddrPort) (*Conn, error) {
+func (d *Dialer) dialList(ctx context.Context, n network, local netip.AddrPort, list []netip.AddrPort) (*Conn, error) {
 	var first error
 	for i, remote := range list {
-		c, err := d.dialShare(ctx, n, remote, len(list)-i)
+		c, err := d.dialShare(ctx, n, local, remote, len(list)-i)
 		if err == nil {
 			return c, nil
 		}
@@ -140,28 +170,24 @@ func (d *Dialer) dialList(ctx context.Context, n network, list []netip.AddrPort)
 	return nil, first
 }
 
-// dialShare dials one address within a 1/n of the time that is left, but at
-// least two seconds, which is time for one retransmission of the SYN.
-func (d *Dialer) dialShare(ctx context.Context, nw network, remote netip.AddrPort, n int) (*Conn, error) {
-	if end, ok := ctx.Deadline(); ok && n > 1 {
+// dialShare dials one address within a 1/share of the time that is left, but
+// at least two seconds, which is time for one retransmission of the SYN.
+func (d *Dialer) dialShare(ctx context.Context, n network, local, remote netip.AddrPort, share int) (*Conn, error) {
+	if end, ok := ctx.Deadline(); ok && share > 1 {
 		left := time.Until(end)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, min(left, max(left/time.Duration(n), 2*time.Second)))
+		ctx, cancel = context.WithTimeout(ctx, min(left, max(left/time.Duration(share), 2*time.Second)))
 		defer cancel()
 	}
-	local, ok := d.LocalAddr.(*net.TCPAddr)
-	if d.LocalAddr != nil && !ok {
-		return nil, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
-	}
-	return d.Stack.connect(ctx, d, nw, addrPort(local), self(nw, remote))
+	return d.connect(ctx, n, local, self(n, local.Addr(), remote))
 }
 
-// self replaces an unspecified host by the host itself.
-func self(n network, a netip.AddrPort) netip.AddrPort {
+// self replaces an unspecified remote host by the host itself.
+func self(n network, local netip.Addr, a netip.AddrPort) netip.AddrPort {
 	switch {
 	case a.Addr().IsValid() && !a.Addr().IsUnspecified():
 		return a
-	case n == networkTCP6 || a.Addr().Is6():
+	case n == networkTCP6 || a.Addr().Is6() || !a.Addr().IsValid() && local.Is6():
 		return netip.AddrPortFrom(netip.IPv6Loopback(), a.Port())
 	default:
 		return netip.AddrPortFrom(loopback4, a.Port())
@@ -169,7 +195,8 @@ func self(n network, a netip.AddrPort) netip.AddrPort {
 }
 
 // connect opens a connection and waits until it is established.
-func (s *Stack) connect(ctx context.Context, d *Dialer, n network, local, remote netip.AddrPort) (*Conn, error) {
+func (d *Dialer) connect(ctx context.Context, n network, local, remote netip.AddrPort) (*Conn, error) {
+	s := d.Stack
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}
@@ -177,10 +204,10 @@ func (s *Stack) connect(ctx context.Context, d *Dialer, n network, local, remote
 	if err != nil {
 		return nil, err
 	}
-	if local.Addr().IsValid() && local.Addr().Is4() != remote.Addr().Is4() {
-		return nil, &net.AddrError{Err: errNoSuitableAddress, Addr: local.Addr().String()}
+	if local.Addr().IsUnspecified() {
+		local = netip.AddrPortFrom(netip.Addr{}, local.Port())
 	}
-	if local.Addr().IsValid() && !local.Addr().IsUnspecified() && !s.owns(local.Addr()) {
+	if local.Addr().IsValid() && !s.owns(local.Addr()) {
 		return nil, sysError("bind", syscall.EADDRNOTAVAIL)
 	}
 	c, err := s.open(n, local, remote, opt)

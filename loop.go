@@ -19,6 +19,7 @@ type attachment struct {
 	link     link.Link
 	index    int // of the interface
 	mtu      int
+	loopback bool
 	prefixes []netip.Prefix
 	offloads link.Offloads
 	done     chan struct{} // closed when receive has ended

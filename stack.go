@@ -3,6 +3,7 @@ package trivet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -71,6 +72,8 @@ func (s *Stack) now() tcp.Time { return tcp.Time(time.Since(s.start)) + 1 }
 // AddLink attaches the host to a link. Each prefix is an address of the host
 // with the network that is reachable through the link, as in 10.1.0.2/24. The
 // stack reads from the link from now on, and closes it in RemoveLink or Close.
+// Errors: ErrLinkAttached, net.ErrClosed, or EINVAL for a prefix that is not
+// one of a unicast address, or an MTU under 88, or under 1280 with IPv6.
 func (s *Stack) AddLink(l link.Link, prefixes ...netip.Prefix) error {
 	return s.attach(l, false, prefixes)
 }
@@ -78,13 +81,17 @@ func (s *Stack) AddLink(l link.Link, prefixes ...netip.Prefix) error {
 func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	switch {
+	case s.closed:
 		return net.ErrClosed
+	case s.find(l) != nil:
+		return ErrLinkAttached
 	}
 	a := &attachment{
 		link:     l,
 		mtu:      l.MTU(),
 		index:    len(s.links), // never used again: packets may still name it
+		loopback: loopback,
 		prefixes: slices.Clone(prefixes),
 		offloads: l.Offloads(),
 		done:     make(chan struct{}),
@@ -100,7 +107,7 @@ func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) erro
 		sh.settle(now)
 		if err != nil {
 			s.detach(a)
-			return err
+			return fmt.Errorf("trivet: cannot attach a link of MTU %d with %v: %w", a.mtu, prefixes, err)
 		}
 	}
 	s.links = links
@@ -123,8 +130,12 @@ func (s *Stack) detach(a *attachment) {
 	s.links = links
 }
 
-// ErrNoLink is returned for a link that the stack is not attached to.
-var ErrNoLink = errors.New("trivet: no such link")
+// ErrNoLink is returned for a link that the stack is not attached to, and
+// ErrLinkAttached for one that it is attached to already.
+var (
+	ErrNoLink       = errors.New("trivet: no such link")
+	ErrLinkAttached = errors.New("trivet: link is attached already")
+)
 
 // RemoveLink detaches the host from a link and closes the link. Connections
 // over it stay, without a way to their peers, until they time out or another
@@ -182,8 +193,8 @@ func (s *Stack) owns(addr netip.Addr) bool {
 			continue
 		}
 		for _, p := range a.prefixes {
-			if p.Addr().Unmap() == addr {
-				return true
+			if p.Addr().WithZone("") == addr || a.loopback && addr.Is4() && p.Contains(addr) {
+				return true // all of 127.0.0.0/8 is the host
 			}
 		}
 	}

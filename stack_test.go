@@ -72,6 +72,12 @@ func TestLinks(t *testing.T) {
 	if err := s.AddRoute(net10, a); err != nil {
 		t.Errorf("AddRoute: %v", err)
 	}
+	if err := s.AddLink(a, clientPrefixes...); !errors.Is(err, trivet.ErrLinkAttached) {
+		t.Errorf("second AddLink: %v, want %v", err, trivet.ErrLinkAttached)
+	}
+	if err := s.AddLink(b, prefixes("224.0.0.1/24")...); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("AddLink with a multicast address: %v, want %v", err, syscall.EINVAL)
+	}
 	if got := len(s.Stats().Links); got != 2 {
 		t.Errorf("%d links, want 2 with the loopback", got)
 	}

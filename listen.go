@@ -1,0 +1,128 @@
+package trivet
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// ListenConfig holds options for listening. The zero value, but for Stack, is
+// ready for use.
+type ListenConfig struct {
+	// Stack is the host that listens.
+	Stack *Stack
+
+	// Backlog is how many connections, plus one, may wait to be accepted, as
+	// Linux counts; when they do, SYNs are dropped. Zero, or more than
+	// Config.MaxBacklog: that.
+	Backlog int
+
+	// KeepAlive is the idle time before the first keep-alive probe on accepted
+	// connections; the next ones come 15 s apart, 9 in all. Zero: 15 s.
+	// Negative: no keep-alive. It is not used when KeepAliveConfig.Enable is
+	// set.
+	KeepAlive time.Duration
+	// KeepAliveConfig sets keep-alive when its Enable is set.
+	KeepAliveConfig net.KeepAliveConfig
+
+	// Options are the other options of accepted connections. Those about
+	// keep-alive come from the fields above, and NoDelay is on.
+	Options tcp.Options
+
+	// ReusePort lets several listeners share an address and port; connections
+	// are spread over them by hash.
+	ReusePort bool
+}
+
+// Listen listens on a network "tcp", "tcp4" or "tcp6". The address is as in
+// net.Listen: an empty or unspecified host listens on all addresses, port 0
+// is chosen. The context is used to look up the host. No port needs
+// permission. Errors are those of package net: EADDRINUSE, EADDRNOTAVAIL.
+func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	l, err := lc.listen(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func (lc *ListenConfig) listen(ctx context.Context, name, address string) (*Listener, error) {
+	fail := func(addr net.Addr, err error) (*Listener, error) {
+		return nil, &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
+	}
+	n, err := parseNetwork(name)
+	if err != nil {
+		return fail(nil, err)
+	}
+	addr := netip.AddrPort{}
+	if address != "" {
+		list, err := lc.Stack.resolve(ctx, n, address)
+		if err != nil {
+			return fail(nil, err)
+		}
+		addr = list[0]
+	}
+	l, err := lc.open(n, addr)
+	if err != nil {
+		return fail(tcpAddr(addr), err)
+	}
+	return l, nil
+}
+
+// Listen listens with default options; see ListenConfig.Listen.
+func (s *Stack) Listen(network, address string) (net.Listener, error) {
+	lc := ListenConfig{Stack: s}
+	return lc.Listen(context.Background(), network, address)
+}
+
+// ListenTCP listens as net.ListenTCP does. A nil address means all addresses
+// and a chosen port.
+func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) {
+	lc := ListenConfig{Stack: s}
+	if addr == nil {
+		addr = new(net.TCPAddr)
+	}
+	return lc.listen(context.Background(), network, addr.String())
+}
+
+// open makes a listener with a part in every shard.
+func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) {
+	s := lc.Stack
+	opt, err := s.dialOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
+	if err != nil {
+		return nil, err
+	}
+	if !addr.Addr().IsValid() || addr.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(n.wildcard(), addr.Port())
+	}
+	l := &Listener{
+		stack: s, network: n,
+		parts:  make([]*engine.Listener, len(s.shards)),
+		wake:   make(chan struct{}, 1),
+		closed: make(chan struct{}),
+		alarm:  newAlarm(),
+	}
+	o := engine.ListenOptions{Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
+	if err := l.bind(addr, o); err != nil {
+		return nil, sysError("bind", err)
+	}
+	s.listeners[l] = struct{}{}
+	return l, nil
+}
+
+func (lc *ListenConfig) backlog() int {
+	limit := lc.Stack.cfg.MaxBacklog
+	if lc.Backlog > 0 {
+		return min(lc.Backlog, limit)
+	}
+	return limit
+}
