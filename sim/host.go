@@ -47,8 +47,12 @@ func (h *Host) Engine() *engine.Engine { return h.engine }
 
 // Reboot is a crash: the host forgets every connection and listener, without
 // a word to anyone, and starts anew with the same addresses. Callbacks of its
-// old connections are never called.
+// old connections are never called. OnEvent is told of it as a call "reboot" of
+// no connection.
 func (h *Host) Reboot() {
+	if h.network.cfg.OnEvent != nil {
+		h.network.cfg.OnEvent(h.name, &tcp.Event{Time: h.network.now, Kind: tcp.EventCall, Call: "reboot"})
+	}
 	h.boot()
 	for i := range h.ports {
 		h.addInterface(i)

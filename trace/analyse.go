@@ -13,6 +13,7 @@ const (
 	kindAck       segmentKind = iota // acknowledges something new
 	kindAckAgain                     // says what was said before
 	kindDuplicate                    // asks for what is missing
+	kindDSACK                        // tells what came twice
 	kindWindow                       // tells a new window
 	kindHandshake                    // the third segment of the handshake
 	kindSyn
@@ -31,6 +32,7 @@ type direction struct {
 	maxEnd seqnum.Value // after the last byte sent
 	hasAck bool
 	ack    seqnum.Value // the last acknowledgement number sent
+	scaled bool         // the window is scaled, that is, not a SYN's
 	window uint16
 	hasFin bool
 	finEnd seqnum.Value // after the FIN
@@ -78,7 +80,8 @@ func (c *conversation) findISNs() {
 	}
 }
 
-// overlap returns the last segment that sent some of the same before.
+// overlap returns the last segment that sent the same sequence number before.
+// The SYN,ACK of a simultaneous open repeats the SYN, but is news.
 func (d *direction) overlap(seg *segment) *segment {
 	s := &seg.tcp
 	if s.Len() == 0 || s.Flags.Has(wire.RST) || !d.begun || !s.Seq.Less(d.maxEnd) {
@@ -86,9 +89,13 @@ func (d *direction) overlap(seg *segment) *segment {
 	}
 	for i := len(d.sent) - 1; i >= 0; i-- {
 		old := &d.sent[i].tcp
-		if old.Len() > 0 && old.Seq.Less(s.End()) && s.Seq.Less(old.End()) {
-			return d.sent[i]
+		if !s.Seq.In(old.Seq, old.Len()) {
+			continue
 		}
+		if s.Flags.Has(wire.SYN|wire.ACK) && !old.Flags.Has(wire.ACK) {
+			return nil
+		}
+		return d.sent[i]
 	}
 	return nil
 }
@@ -122,9 +129,11 @@ func (seg *segment) classifyAck(d *direction) segmentKind {
 		return kindHandshake
 	case !d.hasAck || d.ack.Less(s.Ack):
 		return kindAck
+	case s.Options.NumSACK > 0 && s.Options.SACK[0].Right.LessEq(s.Ack):
+		return kindDSACK
 	case s.Options.NumSACK > 0 || seg.send.caused(tcp.RuleOutOfOrder):
 		return kindDuplicate
-	case s.Window != d.window:
+	case d.scaled && s.Window != d.window:
 		return kindWindow
 	}
 	return kindAckAgain
@@ -152,7 +161,7 @@ func (d *direction) record(seg *segment) {
 	if s.Flags.Has(wire.ACK) {
 		d.hasAck, d.ack = true, s.Ack
 	}
-	d.window = s.Window
+	d.scaled, d.window = !s.Flags.Has(wire.SYN), s.Window
 	if s.Flags.Has(wire.FIN) {
 		d.hasFin, d.finEnd = true, s.End()
 	}

@@ -28,6 +28,7 @@ const (
 	msgCallCloseWrite
 	msgCallCloseRead
 	msgCallAbort
+	msgReboot
 	msgCallFailed
 	msgTimerTimeWait
 	msgTimerFinWait2
@@ -46,6 +47,9 @@ const (
 	msgAckDelayed
 	msgAckAgain
 	msgDuplicate
+	msgDSACK
+	msgStillHere
+	msgWindowStillZero
 	msgWindowZero
 	msgWindowOpen
 	msgFin
@@ -143,6 +147,7 @@ var catalogue = [numMessages][numLangs]string{
 	msgCallCloseWrite:   {"the program will write no more, but still reads", "程序不再发送，但仍接收"},
 	msgCallCloseRead:    {"the program will read no more", "程序不再接收"},
 	msgCallAbort:        {"the program aborts", "程序中止连接"},
+	msgReboot:           {"the host crashes and starts anew: all is forgotten", "主机崩溃后重启，什么都不记得了"},
 	msgCallFailed:       {"the call fails: %v", "调用失败：%v"},
 	msgTimerTimeWait:    {"2MSL is over: nothing is left of the connection", "2MSL 已过，连接不留痕迹"},
 	msgTimerFinWait2:    {"nobody owns the connection and no FIN came: given up", "连接已无主，又没有等到 FIN，放弃"},
@@ -150,31 +155,34 @@ var catalogue = [numMessages][numLangs]string{
 	msgTimerGivesUp:     {"gives up: sent again too often without an answer", "放弃：多次重传都没有回应"},
 	msgTimerOther:       {"the timer fires", "定时器到期"},
 
-	msgSyn:            {"asks to connect; numbers start here", "请求连接，告知自己的起始序号"},
-	msgSynCrossing:    {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
-	msgSynAck:         {"agrees, with numbers of its own", "同意连接，告知自己的起始序号"},
-	msgHandshake:      {"confirms: the connection is open", "确认，三次握手完成"},
-	msgFirstData:      {"%q", "%q"},
-	msgData:           {"%d bytes of data", "%d 字节数据"},
-	msgAck:            {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
-	msgAckDelayed:     {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
-	msgAckAgain:       {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
-	msgDuplicate:      {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
-	msgWindowZero:     {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
-	msgWindowOpen:     {"has room again: window update", "又有空间了：更新窗口"},
-	msgFin:            {"FIN: has nothing more to send", "FIN：没有数据要发了"},
-	msgFinData:        {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
-	msgAckFin:         {"confirms the FIN", "确认对方的 FIN"},
-	msgReset:          {"RST: breaks the connection off", "RST：强行终止连接"},
-	msgResetRefuse:    {"RST: nothing listens here", "RST：此端口无人监听"},
-	msgResetUnknown:   {"RST: knows of no such connection", "RST：这里没有这个连接"},
-	msgKeepAlive:      {"keep-alive: are you still there?", "保活探测：你还在吗？"},
-	msgWindowProbe:    {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
-	msgChallenge:      {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
-	msgRepeatTimeout:  {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
-	msgRepeatFast:     {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
-	msgRepeat:         {"#%d again", "重传 #%d"},
-	msgRepeatNeedless: {" (#%d had arrived)", "（#%d 其实已到达）"},
+	msgSyn:             {"asks to connect; numbers start here", "请求连接，告知自己的起始序号"},
+	msgSynCrossing:     {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
+	msgSynAck:          {"agrees, with numbers of its own", "同意连接，告知自己的起始序号"},
+	msgHandshake:       {"confirms: the connection is open", "确认，三次握手完成"},
+	msgFirstData:       {"%q", "%q"},
+	msgData:            {"%d bytes of data", "%d 字节数据"},
+	msgAck:             {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
+	msgAckDelayed:      {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
+	msgAckAgain:        {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
+	msgDuplicate:       {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
+	msgDSACK:           {"ACK again: got some bytes twice (DSACK)", "再次 ACK：有字节收到了两次（DSACK）"},
+	msgStillHere:       {"answers: still here", "回应：还在"},
+	msgWindowStillZero: {"answers: still no room", "回应：仍然没有空间"},
+	msgWindowZero:      {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
+	msgWindowOpen:      {"has room again: window update", "又有空间了：更新窗口"},
+	msgFin:             {"FIN: has nothing more to send", "FIN：没有数据要发了"},
+	msgFinData:         {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
+	msgAckFin:          {"confirms the FIN", "确认对方的 FIN"},
+	msgReset:           {"RST: breaks the connection off", "RST：强行终止连接"},
+	msgResetRefuse:     {"RST: nothing listens here", "RST：此端口无人监听"},
+	msgResetUnknown:    {"RST: knows of no such connection", "RST：这里没有这个连接"},
+	msgKeepAlive:       {"keep-alive: are you still there?", "保活探测：你还在吗？"},
+	msgWindowProbe:     {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
+	msgChallenge:       {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
+	msgRepeatTimeout:   {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
+	msgRepeatFast:      {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
+	msgRepeat:          {"#%d again", "重传 #%d"},
+	msgRepeatNeedless:  {" (#%d had arrived)", "（#%d 其实已到达）"},
 
 	msgLostRandom:    {"LOST on the way", "途中丢失"},
 	msgLostQueue:     {"LOST: the link's queue is full", "丢失：链路队列已满"},

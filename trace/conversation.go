@@ -144,13 +144,17 @@ func firstState(log *Log, e *end) tcp.State {
 }
 
 // owns reports whether an event with the tuple belongs to this end: to the
-// connection, or to the listener it came from.
+// connection, to the listener it came from, or to the whole host.
 func (e *end) owns(t wire.FourTuple) bool {
-	if t == e.tuple {
+	if t == e.tuple || t == (wire.FourTuple{}) {
 		return true
 	}
 	return t.RemotePort == 0 && t.LocalPort == e.tuple.LocalPort
 }
+
+// callReboot is the call, of no connection, by which a simulation tells that a
+// host has lost its memory.
+const callReboot = "reboot"
 
 // builder turns the entries of a log into items.
 type builder struct {
@@ -202,8 +206,11 @@ func (b *builder) event(e *Entry) {
 		}
 		it := &item{kind: kind, time: e.Time, side: s, event: e.Event}
 		b.place(it)
-		if e.Event.Call == "listen" {
+		switch e.Event.Call {
+		case "listen":
 			it.state = tcp.StateListen
+		case callReboot:
+			it.state = tcp.StateClosed
 		}
 	case tcp.EventState:
 		it := b.current(s, e.Time)

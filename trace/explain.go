@@ -112,6 +112,8 @@ func (x *explainer) purpose(seg *segment) string {
 		return say(msgWindowProbe)
 	case kindDuplicate:
 		return say(msgDuplicate, ack)
+	case kindDSACK:
+		return say(msgDSACK)
 	case kindWindow:
 		if s.Window > 0 {
 			return say(msgWindowOpen)
@@ -148,8 +150,13 @@ func (x *explainer) again(seg *segment, ack uint32) string {
 			return x.lang.say(msgChallenge)
 		}
 	}
-	if seg.send.caused(tcp.RuleTimeWaitFin) {
+	switch {
+	case seg.send.caused(tcp.RuleTimeWaitFin):
 		return x.lang.say(msgTimeWaitAgain)
+	case seg.tcp.Window == 0:
+		return x.lang.say(msgWindowStillZero)
+	case seg.send.caused(tcp.RuleKeepAliveProbeReceived):
+		return x.lang.say(msgStillHere)
 	}
 	return x.lang.say(msgAckAgain, ack)
 }
@@ -188,10 +195,16 @@ func (x *explainer) repeat(seg *segment) string {
 	default:
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
-	if old.arrive != nil && old.arrive.time < seg.send.time {
+	if old.arrivedBefore(seg.send.time) {
 		what += x.lang.say(msgRepeatNeedless, old.packet.Number)
 	}
 	return what
+}
+
+// arrivedBefore reports whether the segment had reached the other end, whole,
+// before t.
+func (seg *segment) arrivedBefore(t tcp.Time) bool {
+	return seg.arrive != nil && !seg.packet.Corrupted && seg.arrive.time < t
 }
 
 // reason is the rule that led to a retransmission, NoRule when unknown.
@@ -213,6 +226,7 @@ func (seg *segment) reason() tcp.Rule {
 func (x *explainer) crossed(syn *segment) bool {
 	for _, other := range x.segments {
 		if other.from != syn.from && other.kind == kindSyn && other.send.time <= syn.send.time &&
+			other.packet.Number < syn.packet.Number &&
 			(other.arrive == nil || other.arrive.time > syn.send.time) {
 			return true
 		}
@@ -305,6 +319,8 @@ func (x *explainer) call(it *item) string {
 		return say(msgCallCloseRead)
 	case "abort":
 		return say(msgCallAbort)
+	case callReboot:
+		return say(msgReboot)
 	}
 	return ""
 }

@@ -129,7 +129,7 @@ func (f *finder) repeats() {
 		quiet = false
 		n, m := seg.packet.Number, old.packet.Number
 		switch {
-		case old.arrive != nil && old.arrive.time < seg.send.time:
+		case old.arrivedBefore(seg.send.time):
 			f.add(msgFindNeedless, n, m)
 		case seg.reason() == tcp.RuleRetransmitTimeout:
 			f.add(msgFindRepeatTimeout, n, m, short(seg.send.time.Sub(old.send.time)))

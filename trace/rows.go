@@ -3,7 +3,6 @@ package trace
 import (
 	"errors"
 	"slices"
-	"sort"
 	"syscall"
 
 	"github.com/trivet-net/trivet/tcp"
@@ -18,7 +17,7 @@ type row struct {
 
 // rows puts the items of both ends in one order, in which the times of each
 // end never go back. As many segments as possible stay in one row: they are
-// the longest set of arrows that do not cross.
+// the heaviest set of arrows that do not cross.
 func (c *conversation) rows() []row {
 	items := [2][]*item{visible(c.ends[0].items), visible(c.ends[1].items)}
 	rows := []row{{}} // the states before anything happens
@@ -59,50 +58,78 @@ func (c *conversation) rows() []row {
 func earlier(x, y *item) bool { return x.order < y.order }
 
 // anchors returns the pairs of indices, into the items of the left and of the
-// right end, of the segments that are drawn in one row: the longest sequence
+// right end, of the segments that are drawn in one row: the heaviest sequence
 // of sendings and arrivals that rises on both sides.
 func anchors(items [2][]*item) [][2]int {
 	place := map[*item]int{}
 	for i, it := range items[1] {
 		place[it] = i
 	}
-	var pairs [][2]int // rising in the left index
+	// best[k] is the last pair of the heaviest rising sequence whose right
+	// indices are among those that k stands for, as a Fenwick tree has them.
+	best := make([]*anchor, len(items[1])+1)
+	heaviest := func(until int) *anchor {
+		var a *anchor
+		for k := until; k > 0; k -= k & -k {
+			if a.total() < best[k].total() {
+				a = best[k]
+			}
+		}
+		return a
+	}
 	for i, it := range items[0] {
-		if it.seg == nil || it.seg.arrive == nil {
+		j, ok := place[it.far()]
+		if !ok {
 			continue
 		}
-		far := it.seg.arrive
-		if it.kind == itemArrive {
-			far = it.seg.send
-		}
-		if j, ok := place[far]; ok {
-			pairs = append(pairs, [2]int{i, j})
-		}
-	}
-	// Patience sorting: tails[k] is the pair with the smallest right index
-	// that ends a rising sequence of k+1 pairs.
-	var tails []int
-	before := make([]int, len(pairs))
-	for i, p := range pairs {
-		k := sort.Search(len(tails), func(k int) bool { return pairs[tails[k]][1] >= p[1] })
-		before[i] = -1
-		if k > 0 {
-			before[i] = tails[k-1]
-		}
-		if k == len(tails) {
-			tails = append(tails, i)
-		} else {
-			tails[k] = i
+		a := &anchor{left: i, right: j, before: heaviest(j)}
+		a.weight = a.before.total() + it.seg.weight()
+		for k := j + 1; k < len(best); k += k & -k {
+			if best[k].total() < a.weight {
+				best[k] = a
+			}
 		}
 	}
 	var chosen [][2]int
-	if len(tails) > 0 {
-		for i := tails[len(tails)-1]; i >= 0; i = before[i] {
-			chosen = append(chosen, pairs[i])
-		}
+	for a := heaviest(len(items[1])); a != nil; a = a.before {
+		chosen = append(chosen, [2]int{a.left, a.right})
 	}
 	slices.Reverse(chosen)
 	return chosen
+}
+
+// anchor is a pair of indices at the end of a rising sequence.
+type anchor struct {
+	left, right int
+	before      *anchor
+	weight      int // of the sequence
+}
+
+func (a *anchor) total() int {
+	if a == nil {
+		return 0
+	}
+	return a.weight
+}
+
+// weight says how much a segment deserves to stay in one row: one that carries
+// something more than one that only acknowledges.
+func (seg *segment) weight() int {
+	if seg.tcp.Len() > 0 {
+		return 3
+	}
+	return 2
+}
+
+// far is the item at the other end of an arrow, nil when there is none.
+func (it *item) far() *item {
+	switch {
+	case it.kind == itemSend:
+		return it.seg.arrive
+	case it.kind == itemArrive && it.seg.packet.Copy == 0:
+		return it.seg.send
+	}
+	return nil
 }
 
 // visible leaves out what would only make the ladder longer: reads that

@@ -36,8 +36,15 @@ var flagLetters = [...]struct {
 	flag   wire.Flags
 	letter byte
 }{
-	{wire.FIN, 'F'}, {wire.SYN, 'S'}, {wire.RST, 'R'}, {wire.PSH, 'P'}, {wire.ACK, '.'},
-	{wire.URG, 'U'}, {wire.ECE, 'E'}, {wire.CWR, 'W'}, {wire.AE, 'A'},
+	{wire.FIN, 'F'},
+	{wire.SYN, 'S'},
+	{wire.RST, 'R'},
+	{wire.PSH, 'P'},
+	{wire.ACK, '.'},
+	{wire.URG, 'U'},
+	{wire.ECE, 'E'},
+	{wire.CWR, 'W'},
+	{wire.AE, 'A'},
 }
 
 func flagText(f wire.Flags) string {
