@@ -49,6 +49,7 @@ func (s setting) String() string {
 
 // trivet and kernel are the addresses of the two hosts.
 func (s setting) trivet() string { return map[bool]string{false: "10.1.0.2", true: "fd00:1::2"}[s.v6] }
+
 func (s setting) kernel() string { return map[bool]string{false: "10.1.0.1", true: "fd00:1::1"}[s.v6] }
 
 // url is the address of a path on the Trivet host.
