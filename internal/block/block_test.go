@@ -4,8 +4,13 @@ import "testing"
 
 func TestSizes(t *testing.T) {
 	for _, tt := range []struct{ n, cap int }{
-		{0, Small}, {1, Small}, {Small, Small}, {Small + 1, Medium},
-		{Medium + 1, Large}, {Large, Large}, {Large + 1, Large + 1},
+		{0, Small},
+		{1, Small},
+		{Small, Small},
+		{Small + 1, Medium},
+		{Medium + 1, Large},
+		{Large, Large},
+		{Large + 1, Large + 1},
 	} {
 		b := Get(tt.n)
 		if b.Cap() != tt.cap {
