@@ -121,7 +121,8 @@ func (x *line) send(data []byte) {
 	p := trace.Packet{Number: n.sent, From: x.from.name, To: x.to.name, Sent: n.now, Data: data}
 	var v Verdict
 	if n.filter != nil {
-		v = n.filter(n.now, &p)
+		shown := p
+		v = n.filter(n.now, &shown)
 	}
 	n.tell(p)
 	if fate := x.pipe.Send(n.now, n.sent, data, v); fate.Lost() {

@@ -61,7 +61,7 @@ var (
 // maxSteps is how many steps may happen at one moment. More is a loop: two
 // hosts that answer each other for ever over a link without delay, or an
 // application that awaits what it does not use.
-const maxSteps = 1 << 20
+const maxSteps = 1 << 18
 
 // New returns a network without hosts.
 func New(cfg Config) *Network {
@@ -165,6 +165,7 @@ func (n *Network) count() {
 func (n *Network) deliver() {
 	for _, l := range n.lines {
 		for a, ok := l.pipe.Receive(n.now); ok; a, ok = l.pipe.Receive(n.now) {
+			n.count()
 			n.tell(l.describe(&a, trace.FateDelivered, n.now))
 			l.to.input(l.index, a.Data)
 			n.settle()
@@ -208,7 +209,8 @@ func (n *Network) settle() {
 // tell shows a packet to the hook.
 func (n *Network) tell(p trace.Packet) {
 	if n.cfg.OnPacket != nil {
-		n.cfg.OnPacket(n.now, &p)
+		shown := p // so that p itself need not be on the heap
+		n.cfg.OnPacket(n.now, &shown)
 	}
 }
 

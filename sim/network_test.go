@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,22 @@ func TestRunLimits(t *testing.T) {
 	if n.Step() {
 		t.Error("Step with nothing left to happen = true")
 	}
+}
+
+// An application that awaits what it has and does not use would keep the loop
+// at one moment for ever: that is noticed.
+func TestStandstillPanics(t *testing.T) {
+	p := newPair(t, 1, engine.Config{}, Symmetric(rtt20))
+	client, _ := p.open(tcp.Options{})
+	var again func()
+	again = func() { client.Await(tcp.Writable, again) }
+	again()
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "steps at") {
+			t.Errorf("recover() = %v, want a panic about steps at one moment", r)
+		}
+	}()
+	p.RunFor(time.Second)
 }
 
 // BenchmarkLoop is bulk data between two simulated hosts: how many segments
