@@ -24,5 +24,3 @@ func TestRoundTripAllocs(t *testing.T) {
 		t.Errorf("%v allocations for a round trip, want none", allocs)
 	}
 }
-
-type onlyWriter struct{ io.Writer }

@@ -1,8 +1,11 @@
 package trivet_test
 
 import (
+	"fmt"
 	"io"
+	"net"
 	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/trivet-net/trivet"
@@ -48,70 +51,87 @@ func BenchmarkBulkPair(b *testing.B) {
 	}
 }
 
-// BenchmarkRoundTrip is a byte there and back.
+// BenchmarkRoundTrip is a byte there and back, on one connection and on 64 at
+// once.
 func BenchmarkRoundTrip(b *testing.B) {
 	for _, l := range benchLinks {
-		b.Run(l.name, func(b *testing.B) {
-			client, server := newPair(b, l.cfg)
-			c, s := connect(b, client, server)
-			go func() {
-				buf := make([]byte, 1)
-				for {
-					if _, err := io.ReadFull(s, buf); err != nil {
-						return
-					}
-					if _, err := s.Write(buf); err != nil {
-						return
-					}
+		for _, conns := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/conns=%d", l.name, conns), func(b *testing.B) {
+				client, server := newPair(b, l.cfg)
+				trips := make(chan struct{}, conns)
+				var running sync.WaitGroup
+				for range conns {
+					c, s := connect(b, client, server)
+					go io.Copy(onlyWriter{s}, onlyReader{s})
+					running.Go(func() {
+						buf := make([]byte, 1)
+						for range trips {
+							c.Write(buf)
+							io.ReadFull(c, buf)
+						}
+						c.CloseWrite()
+					})
 				}
-			}()
-			buf := make([]byte, 1)
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := c.Write(buf); err != nil {
-					b.Fatal(err)
+				b.ReportAllocs()
+				for b.Loop() {
+					trips <- struct{}{}
 				}
-				if _, err := io.ReadFull(c, buf); err != nil {
-					b.Fatal(err)
-				}
-			}
-			c.CloseWrite()
-		})
+				close(trips)
+				running.Wait()
+			})
+		}
 	}
 }
 
 // BenchmarkConnectClose is a connection, a byte each way, and its close by the
-// server, one connection after the other.
+// server; one connection after the other, and 64 at once.
 func BenchmarkConnectClose(b *testing.B) {
-	client, server := newPair(b, pairConfig{})
-	l := listen(b, server, "tcp", ":7")
-	go func() {
-		buf := make([]byte, 1)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
+	for _, conns := range []int{1, 64} {
+		b.Run(fmt.Sprintf("conns=%d", conns), func(b *testing.B) {
+			client, server := newPair(b, pairConfig{})
+			l := listen(b, server, "tcp", ":7")
+			go answer(l)
+			dials := make(chan struct{}, conns)
+			var running sync.WaitGroup
+			for range conns {
+				running.Go(func() {
+					buf := make([]byte, 1)
+					for range dials {
+						c, err := client.Dial("tcp", serverIP4+":7")
+						if err != nil {
+							b.Error(err)
+							continue
+						}
+						c.Write(buf)
+						io.ReadFull(c, buf)
+						c.Read(buf) // the FIN
+						c.Close()
+					}
+				})
 			}
+			b.ReportAllocs()
+			for b.Loop() {
+				dials <- struct{}{}
+			}
+			close(dials)
+			running.Wait()
+		})
+	}
+}
+
+// answer sends a byte back on each connection and closes it.
+func answer(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			buf := make([]byte, 1)
 			io.ReadFull(c, buf)
 			c.Write(buf)
 			c.Close()
-		}
-	}()
-	buf := make([]byte, 2)
-	b.ReportAllocs()
-	for b.Loop() {
-		c, err := client.Dial("tcp", serverIP4+":7")
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := c.Write(buf[:1]); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := io.ReadFull(c, buf[:1]); err != nil {
-			b.Fatal(err)
-		}
-		c.Read(buf) // the FIN
-		c.Close()
+		}()
 	}
 }
 

@@ -96,7 +96,11 @@ func TestManyReaders(t *testing.T) {
 	}
 }
 
-type onlyReader struct{ io.Reader }
+// onlyReader and onlyWriter hide WriteTo and ReadFrom from io.Copy.
+type (
+	onlyReader struct{ io.Reader }
+	onlyWriter struct{ io.Writer }
+)
 
 // Packets of one connection do not overtake each other, although several
 // goroutines send them: the receiver sees none out of order, and nothing is
