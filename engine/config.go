@@ -34,6 +34,9 @@ type Config struct {
 
 	// SynBacklog bounds the half-open connections of one listener. Zero: 1024.
 	SynBacklog int
+	// NoSynCookies drops SYNs when the SYN queue is full, instead of answering
+	// them with SYN cookies (RFC 4987, Section 3.6).
+	NoSynCookies bool
 	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
 	SynAckRetries int
 	// MaxBacklog caps a listener's backlog (somaxconn). Zero: 4096.

@@ -30,8 +30,12 @@ func (e *Engine) inputTCP(now tcp.Time, p *wire.Packet) {
 		e.inputTimeWait(now, i)
 		return
 	}
+	l := e.listeners.lookup(&t, &e.keys.spread)
+	if l != nil && e.acceptCookie(now, l, &t, hash) {
+		return
+	}
 	e.received(now, &t)
-	if l := e.listeners.lookup(&t, &e.keys.spread); l != nil {
+	if l != nil {
 		e.inputListen(now, l, &t, hash)
 		return
 	}

@@ -189,7 +189,8 @@ func TestShards(t *testing.T) {
 		}
 	}
 	for _, b := range [][]byte{
-		nil, {0x45},
+		nil,
+		{0x45},
 		{0x60, 1, 2},
 		make([]byte, 60),
 		ipPacket(addrB, addrA, wire.ProtoTCP, []byte{1, 2, 3}),

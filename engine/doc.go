@@ -25,5 +25,6 @@
 // packets), no UDP but for the ICMP answer that says so, no cache of path MTUs
 // beyond the connection that learnt one. Data on a SYN is not taken; its
 // sender sends it again after the handshake (RFC 9293, Section 3.10.7.2,
-// leaves the choice). There is no privilege to use ports under 1024.
+// leaves the choice). A client whose ACK of a SYN cookie is lost and that waits
+// to be spoken to may hang. There is no privilege to use ports under 1024.
 package engine

@@ -14,17 +14,26 @@ func (e *Engine) inputListen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 		e.rule(now, t, tcp.RuleListenReset)
 	case f.Has(wire.ACK):
 		// An old duplicate, or for a half-open connection that is forgotten.
-		e.rule(now, t, tcp.RuleListenAck)
+		if l.awaitsCookies(now) {
+			e.rule(now, t, tcp.RuleCookieRefused)
+		} else {
+			e.rule(now, t, tcp.RuleListenAck)
+		}
 		e.sendReset(now, t)
 	case f.Has(wire.SYN | wire.FIN):
 		e.rule(now, t, tcp.RuleListenSynFin) // dropped, as Linux does (DIS-3)
 	case !f.Has(wire.SYN):
 		e.rule(now, t, tcp.RuleListenIgnored)
-	default:
-		if e.admit(now, l, t) {
-			e.addHalfOpen(now, l, t, hash, e.iss(now, t))
-		}
+	case !l.backlog.full(e.cfg.MaxBacklog) && e.queueFull(l) && !e.cfg.NoSynCookies:
+		e.sendCookie(now, l, t)
+	case e.admit(now, l, t):
+		e.addHalfOpen(now, l, t, hash, e.iss(now, t))
 	}
+}
+
+// queueFull reports whether the SYN queue of l, or that of all, is full.
+func (e *Engine) queueFull(l *Listener) bool {
+	return l.half.size >= e.cfg.SynBacklog || e.halfOpen >= maxHalfOpen
 }
 
 // admit reports whether l has room for one more half-open connection.
@@ -34,7 +43,7 @@ func (e *Engine) admit(now tcp.Time, l *Listener, t *wire.FourTuple) bool {
 		// As Linux: who cannot be accepted soon need not begin.
 		e.rule(now, t, tcp.RuleBacklogFull)
 		e.stats.ListenOverflows++
-	case l.half.size >= e.cfg.SynBacklog || e.halfOpen >= maxHalfOpen:
+	case e.queueFull(l):
 		e.rule(now, t, tcp.RuleSynQueueFull)
 	default:
 		return true
@@ -90,12 +99,18 @@ func (e *Engine) completes(h *halfOpen) bool {
 func (e *Engine) accept(now tcp.Time, h *halfOpen) {
 	hs := e.handshake(h)
 	e.removeHalfOpen(h)
-	c := &Conn{ipID: uint16(h.node.hash)}
-	c.tcp.Accept(now, e.tcp, &hs)
-	e.attach(c, &h.node.tuple, h.node.hash)
+	e.establish(now, h.listener, &hs, h.node.hash)
+}
+
+// establish makes a connection of l's that takes the segment which completes
+// its handshake.
+func (e *Engine) establish(now tcp.Time, l *Listener, hs *tcp.Handshake, hash uint32) {
+	c := &Conn{ipID: uint16(hash)}
+	c.tcp.Accept(now, e.tcp, hs)
+	e.attach(c, &hs.Tuple, hash)
 	c.tcp.Input(now, &e.seg)
 	e.settle(now, c)
-	h.listener.push(c)
+	l.push(c)
 }
 
 // timely is PAWS (RFC 7323, Section 5.3), as tcp.Conn has it.

@@ -71,6 +71,15 @@ func (k *key) hashStrong(t *wire.FourTuple) uint64 {
 	return siphash(k, 2, 4, b[:])
 }
 
+// hashWith is hashStrong of the 4-tuple and a number.
+func (k *key) hashWith(t *wire.FourTuple, n uint32) uint64 {
+	b := tupleBytes(t)
+	var all [tupleSize + 4]byte
+	copy(all[:], b[:])
+	binary.LittleEndian.PutUint32(all[tupleSize:], n)
+	return siphash(k, 2, 4, all[:])
+}
+
 func tupleBytes(t *wire.FourTuple) (b [tupleSize]byte) {
 	copy(b[0:], t.LocalAddr[:])
 	copy(b[16:], t.RemoteAddr[:])

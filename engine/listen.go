@@ -64,7 +64,8 @@ type Listener struct {
 	waking  bool // in the list of those to be woken
 	closed  bool
 
-	first, last *Conn // the accept queue
+	cookieAt    tcp.Time // when the last SYN cookie was sent
+	first, last *Conn    // the accept queue
 	half        halfOpenList
 }
 

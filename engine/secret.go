@@ -20,6 +20,8 @@ type keys struct {
 	port      key // where the search for a port starts
 	slot      key // which counter it uses
 	spread    key // among listeners that share a port
+	cookie    key // of all of a SYN cookie
+	cookieLow key // of its lower part, which changes with time
 }
 
 func newKeys(secret *[32]byte) keys {
@@ -30,6 +32,8 @@ func newKeys(secret *[32]byte) keys {
 		port:      deriveKey(secret, "port"),
 		slot:      deriveKey(secret, "port slot"),
 		spread:    deriveKey(secret, "listener"),
+		cookie:    deriveKey(secret, "cookie"),
+		cookieLow: deriveKey(secret, "cookie, lower part"),
 	}
 }
 

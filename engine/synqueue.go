@@ -106,26 +106,27 @@ func (e *Engine) dropHalfOpen(now tcp.Time, h *halfOpen, to tcp.State, r tcp.Rul
 	e.edge(now, &h.node.tuple, tcp.StateSynReceived, to, r)
 }
 
+// openOf returns what a passive open on l begins with.
+func (e *Engine) openOf(l *Listener, t *wire.FourTuple) tcp.Handshake {
+	path := tcp.Path{MTU: minMTU6}
+	if i := e.network.find(&t.RemoteAddr); i != nil {
+		path = i.path()
+	}
+	return tcp.Handshake{Open: tcp.Open{
+		Tuple: *t, TSOffset: e.tsOffset(t), Path: path, Options: l.options,
+	}}
+}
+
 // handshake returns what the connection or the SYN,ACK is made from.
 func (e *Engine) handshake(h *halfOpen) tcp.Handshake {
-	hs := tcp.Handshake{
-		Open: tcp.Open{
-			Tuple: h.node.tuple, ISS: h.iss, TSOffset: e.tsOffset(&h.node.tuple),
-			Options: h.listener.options,
-		},
-		IRS: h.irs,
-		Peer: wire.Options{
-			MSS: h.mss, HasWScale: h.hasWScale, WScale: h.wscale, SACKPermitted: h.sack,
-			HasTS: h.hasTS, TSVal: h.tsRecent,
-		},
-		Window: h.window, RcvWScale: h.rcvShift, RcvWindow: h.rcvWindow,
-		SentAt: h.sentAt, Retransmits: int(h.retries),
+	hs := e.openOf(h.listener, &h.node.tuple)
+	hs.ISS, hs.IRS = h.iss, h.irs
+	hs.Peer = wire.Options{
+		MSS: h.mss, HasWScale: h.hasWScale, WScale: h.wscale, SACKPermitted: h.sack,
+		HasTS: h.hasTS, TSVal: h.tsRecent,
 	}
-	if i := e.network.find(&h.node.tuple.RemoteAddr); i != nil {
-		hs.Path = i.path()
-	} else {
-		hs.Path = tcp.Path{MTU: minMTU6}
-	}
+	hs.Window, hs.RcvWScale, hs.RcvWindow = h.window, h.rcvShift, h.rcvWindow
+	hs.SentAt, hs.Retransmits = h.sentAt, int(h.retries)
 	return hs
 }
 

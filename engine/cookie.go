@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// A SYN cookie is an initial sequence number that says all that has to be
+// remembered of a SYN, so that nothing is, and that nobody else can make (RFC
+// 4987, Section 3.6). It is laid out as on Linux:
+//
+//	cookie = H0(4-tuple) + client's ISN + count<<24 + (H1(4-tuple, count) + MSS index) mod 2^24
+//
+// count being minutes. What else the SYN offered goes into the lowest bits of
+// the timestamp, which the client echoes; a client without timestamps gets
+// neither window scaling nor SACK. Cookies are sent only while the SYN queue is
+// full. When the ACK that completes the handshake is lost, the host does not
+// know of the connection: a client that waits to be spoken to may hang.
+
+const (
+	cookiePeriod = time.Minute
+	// cookieAge is for how many periods a cookie is good.
+	cookieAge = 2
+	// cookieMask covers the part of a cookie below the count.
+	cookieMask = 1<<24 - 1
+)
+
+// The lowest bits of a timestamp that goes with a cookie.
+const (
+	cookieWScale   = 15 // the mask, and the value for none
+	cookieSACK     = 1 << 4
+	cookieBits     = 1<<6 - 1 // one is left, for ECN
+	noCookieWScale = cookieWScale
+)
+
+// cookieMSS and cookieMSS6 are the segment sizes that a cookie can tell, for
+// IPv4 and IPv6: those of common links.
+var (
+	cookieMSS  = [4]uint16{536, 1300, 1440, 1460}
+	cookieMSS6 = [4]uint16{1280 - 60, 1480 - 60, 1500 - 60, 9000 - 60}
+)
+
+func cookieSizes(t *wire.FourTuple) *[4]uint16 {
+	if t.LocalAddr.Is4() {
+		return &cookieMSS
+	}
+	return &cookieMSS6
+}
+
+func cookieCount(now tcp.Time) uint32 { return uint32(now / tcp.Time(cookiePeriod)) }
+
+// cookie returns the cookie for a SYN with sequence number irs. data is less
+// than 2^24.
+func (e *Engine) cookie(t *wire.FourTuple, irs seqnum.Value, count, data uint32) seqnum.Value {
+	low := (uint32(e.keys.cookieLow.hashWith(t, count)) + data) & cookieMask
+	return seqnum.Value(uint32(e.keys.cookie.hashStrong(t)) + uint32(irs) + count<<24 + low)
+}
+
+// cookieData returns what a cookie says, and whether it is one of ours that is
+// not too old.
+func (e *Engine) cookieData(now tcp.Time, t *wire.FourTuple, irs, cookie seqnum.Value) (data uint32, ok bool) {
+	x := uint32(cookie) - uint32(e.keys.cookie.hashStrong(t)) - uint32(irs)
+	count := cookieCount(now)
+	age := (count - x>>24) & 0xff
+	data = (x - uint32(e.keys.cookieLow.hashWith(t, count-age))) & cookieMask
+	return data, age < cookieAge && data < uint32(len(cookieMSS))
+}
+
+// sendCookie answers the SYN in e.seg with a cookie.
+func (e *Engine) sendCookie(now tcp.Time, l *Listener, t *wire.FourTuple) {
+	e.rule(now, t, tcp.RuleCookieSent)
+	l.cookieAt = now
+	o := &e.seg.Options
+	mss := uint32(0)
+	for i, size := range cookieSizes(t) {
+		if size <= o.MSS {
+			mss = uint32(i)
+		}
+	}
+	hs := e.openOf(l, t)
+	hs.Peer = wire.Options{HasTS: o.HasTS, TSVal: o.TSVal}
+	if o.HasTS && !e.tcp.NoTimestamps {
+		hs.Peer.SACKPermitted, hs.Peer.HasWScale = o.SACKPermitted, o.HasWScale
+	}
+	seg := &e.reply
+	seg.Reset()
+	seg.Options, _, seg.Window = tcp.SynAckOptions(now, e.tcp, &hs)
+	if seg.Options.HasTS {
+		seg.Options.TSVal = cookieTimestamp(seg.Options.TSVal, &seg.Options, o.WScale)
+	}
+	seg.Seq, seg.Ack = e.cookie(t, e.seg.Seq, cookieCount(now), mss), e.seg.Seq.Add(1)
+	seg.Flags = wire.SYN | wire.ACK
+	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
+	e.send(now, t, seg)
+}
+
+// cookieTimestamp puts what is agreed on into the lowest bits of a timestamp,
+// which becomes no later by that.
+func cookieTimestamp(tsval uint32, agreed *wire.Options, wscale uint8) uint32 {
+	bits := uint32(noCookieWScale)
+	if agreed.HasWScale {
+		bits = uint32(min(wscale, 14))
+	}
+	if agreed.SACKPermitted {
+		bits |= cookieSACK
+	}
+	v := tsval&^cookieBits | bits
+	if int32(v-tsval) > 0 {
+		v -= cookieBits + 1
+	}
+	return v
+}
+
+// awaitsCookies reports whether the listener sent a cookie not long ago: else
+// an ACK is none, whatever it says.
+func (l *Listener) awaitsCookies(now tcp.Time) bool {
+	return l.cookieAt != 0 && now.Sub(l.cookieAt) < cookieAge*cookiePeriod
+}
+
+// acceptCookie makes a connection if the segment in e.seg acknowledges a cookie,
+// and reports whether it did, or would have if there were room.
+func (e *Engine) acceptCookie(now tcp.Time, l *Listener, t *wire.FourTuple, hash uint32) bool {
+	if e.seg.Flags&(wire.SYN|wire.RST|wire.ACK) != wire.ACK || !l.awaitsCookies(now) {
+		return false
+	}
+	hs := e.openOf(l, t)
+	hs.ISS, hs.IRS = e.seg.Ack.Add(^seqnum.Size(0)), e.seg.Seq.Add(^seqnum.Size(0))
+	data, ok := e.cookieData(now, t, hs.IRS, hs.ISS)
+	if !ok || !e.cookiePeer(&hs, data) {
+		return false
+	}
+	if !l.backlog.take(e.cfg.MaxBacklog) {
+		e.received(now, t)
+		e.rule(now, t, tcp.RuleBacklogFull)
+		e.stats.ListenOverflows++
+		return true
+	}
+	_, hs.RcvWScale, hs.RcvWindow = tcp.SynAckOptions(now, e.tcp, &hs)
+	e.rule(now, t, tcp.RuleCookieAccepted)
+	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleCookieAccepted)
+	e.establish(now, l, &hs, hash)
+	return true
+}
+
+// cookiePeer sets the options of the forgotten SYN, and reports whether they
+// can have been agreed on.
+func (e *Engine) cookiePeer(hs *tcp.Handshake, data uint32) bool {
+	hs.Peer.MSS = cookieSizes(&hs.Tuple)[data]
+	o := &e.seg.Options
+	if !o.HasTS || e.tcp.NoTimestamps {
+		return true
+	}
+	hs.Peer.HasTS, hs.Peer.TSVal = true, o.TSVal
+	hs.Peer.SACKPermitted = o.TSEcr&cookieSACK != 0
+	if w := uint8(o.TSEcr & cookieWScale); w != noCookieWScale {
+		hs.Peer.HasWScale, hs.Peer.WScale = true, w
+	}
+	return !(hs.Peer.SACKPermitted && e.tcp.NoSACK) && !(hs.Peer.HasWScale && e.tcp.NoWindowScale)
+}
