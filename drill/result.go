@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/trivet-net/trivet/tcp"
 )
 
 // Status is how a script ended.
@@ -43,6 +45,8 @@ type Result struct {
 	// Conversation is every packet up to the end, one line each, with the
 	// script's sequence numbers.
 	Conversation []string
+	// Counters are what the host counted.
+	Counters tcp.Counters
 	// Elapsed is the script's time at its end.
 	Elapsed time.Duration
 }

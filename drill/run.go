@@ -27,8 +27,8 @@ type runner struct {
 	script *Script
 	set    *settings
 	engine *engine.Engine // nil until something needs it
-	batch  wire.Batch // what the engine sends
-	wire   wire.Batch // the same, cut to the MTU
+	batch  wire.Batch     // what the engine sends
+	wire   wire.Batch     // the same, cut to the MTU
 	now    tcp.Time
 	steps  int
 
@@ -54,6 +54,9 @@ func Run(s *Script) *Result {
 	r.code = newInterpreter(r.lookup)
 	err := r.play()
 	res := &Result{Path: s.Path, Elapsed: r.now.Sub(scriptStart)}
+	if r.engine != nil {
+		res.Counters = r.engine.Stats().TCP
+	}
 	r.close()
 	if err == nil {
 		res.Conversation = r.conversation()

@@ -96,8 +96,32 @@ func (r *runner) bind(c *Call, _ *pendingCall) (attempt, error) {
 	if s.isBound || s.conn != nil || s.listener != nil {
 		return done(failed(syscall.EINVAL)), nil
 	}
+	if errno := r.bindError(s, a); errno != 0 {
+		return done(failed(errno)), nil
+	}
 	s.bound, s.isBound = a, true
 	return done(outcome{}), nil
+}
+
+// bindError returns why a socket cannot be bound to an address, as bind(2)
+// does on Linux; the engine knows only listeners.
+func (r *runner) bindError(s *socket, a netip.AddrPort) syscall.Errno {
+	if ip := a.Addr(); !ip.IsUnspecified() && ip != r.set.local.Addr() && !ip.IsLoopback() {
+		return syscall.EADDRNOTAVAIL
+	}
+	for _, d := range r.fds {
+		t := d.socket
+		if t == nil || t == s || !t.isBound || t.conn != nil || t.bound.Port() != a.Port() || a.Port() == 0 {
+			continue
+		}
+		ports := s.values["SO_REUSEPORT"] != 0 && t.values["SO_REUSEPORT"] != 0
+		addrs := s.values["SO_REUSEADDR"] != 0 && t.values["SO_REUSEADDR"] != 0 && t.listener == nil
+		apart := t.bound.Addr() != a.Addr() && !t.bound.Addr().IsUnspecified() && !a.Addr().IsUnspecified()
+		if !ports && !addrs && !apart {
+			return syscall.EADDRINUSE
+		}
+	}
+	return 0
 }
 
 // listen is listen(2).
