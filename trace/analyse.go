@@ -89,8 +89,8 @@ func (d *direction) overlap(seg *segment) *segment {
 	}
 	for i := len(d.sent) - 1; i >= 0; i-- {
 		old := &d.sent[i].tcp
-		if !s.Seq.In(old.Seq, old.Len()) {
-			continue
+		if !s.Seq.In(old.Seq, old.Len()) || d.sent[i].send.time == seg.send.time {
+			continue // another one, or not the one that a timer waited for
 		}
 		if s.Flags.Has(wire.SYN|wire.ACK) && !old.Flags.Has(wire.ACK) {
 			return nil

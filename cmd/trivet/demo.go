@@ -36,10 +36,10 @@ TIME-WAIT takes costs nothing.
 
 Segments are written as packetdrill writes them:
 
-  P. 1:68(67) ack 1 win 502 <TS val 20 ecr 10>
+  P. 1:62(61) ack 1 win 32768 <TS val 20 ecr 0>
 
 are the flags (S SYN, F FIN, R RST, P PSH, . ACK), the sequence numbers from 1
-up to 68, which is 67 bytes, the next byte expected from the other side, the
+up to 62, which is 61 bytes, the next byte expected from the other side, the
 window, and the options. Numbers are relative to the first of each side; see
 --seq. The #n before it counts the packets, and the findings at the end speak
 of them by that number.
@@ -116,12 +116,12 @@ func (f *demoFlags) run(out io.Writer) error {
 // demoText is what demo prints around the ladder, in each language.
 var demoText = map[trace.Lang]struct{ title, fetched, failed string }{
 	trace.English: {
-		"An HTTP/1.1 GET between two Trivet hosts over a simulated link: RTT %v, loss %v %%, seed %d, MSL %v.",
+		"An HTTP/1.1 GET between two Trivet hosts over a simulated link: RTT %v, loss %.4g %%, seed %d, MSL %v.",
 		"The client has the page: %s, %d bytes.",
 		"The client did not get the page: %v.",
 	},
 	trace.Chinese: {
-		"两台 Trivet 主机经模拟链路完成一次 HTTP/1.1 GET：RTT %v，丢包率 %v %%，种子 %d，MSL %v。",
+		"两台 Trivet 主机经模拟链路完成一次 HTTP/1.1 GET：RTT %v，丢包率 %.4g %%，种子 %d，MSL %v。",
 		"客户端收到了网页：%s，%d 字节。",
 		"客户端没有收到网页：%v。",
 	},
