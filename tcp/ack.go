@@ -21,13 +21,12 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.refuse(now, seg, RuleHandshakeBadAck)
 		return false
 	}
-	switch {
-	case seg.Ack.Less(c.snd.una.Add(-c.snd.maxWnd)):
-		c.rule(now, RuleChallengeAckOld)
-		c.challenge(now)
-		return false
-	case c.snd.nxt.Less(seg.Ack):
-		c.rule(now, RuleAckUnsent)
+	if !c.ackInRange(seg.Ack) {
+		if c.snd.nxt.Less(seg.Ack) {
+			c.rule(now, RuleAckUnsent)
+		} else {
+			c.rule(now, RuleChallengeAckOld)
+		}
 		c.challenge(now)
 		return false
 	}
@@ -44,6 +43,12 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.rule(now, RuleAckOld)
 	}
 	return true
+}
+
+// ackInRange reports whether an ACK can be the peer's: RFC 5961, Section 5.2,
+// SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
+func (c *Conn) ackInRange(ack seqnum.Value) bool {
+	return c.snd.una.Add(-c.snd.maxWnd).LessEq(ack) && ack.LessEq(c.snd.nxt)
 }
 
 // updateWindow takes the send window from the newest segment: RFC 9293,

@@ -105,3 +105,13 @@ func TestDelayedAckIsUnderHalfASecond(t *testing.T) {
 		t.Errorf("DelayedAck of 10 s is taken as %v, want under 500ms", got)
 	}
 }
+
+// What we know of the peer's segments outlives a change of our own.
+func TestSegmentSizeSeenIsKept(t *testing.T) {
+	d := newDriver(t).connect()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 1000})
+	d.setOptions(func(o *Options) { o.MaxSeg = 300 })
+	if got := d.c.Info(d.now).RcvMSS; got != 1000 {
+		t.Errorf("RcvMSS = %v, want 1000", got)
+	}
+}

@@ -127,7 +127,7 @@ func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
 	} else {
 		c.rule(now, RuleUnacceptable)
 		c.noteDuplicate(seg)
-		if n > 0 && c.rcv.lastAck.LessEq(seg.End()) {
+		if n > 0 && c.rcv.lastAck.LessEq(seg.End()) && seg.Flags.Has(wire.ACK) && c.ackInRange(seg.Ack) {
 			// The last segment again: its ACK was lost. RFC 7323, Section 5.3,
 			// looks at TS.Recent only after this check, so that the answer would
 			// echo the first copy and the peer take the time-out for a round

@@ -125,6 +125,7 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 		c.rcv.shift = 0
 	}
 	c.setMSS()
+	c.rcv.mss = min(c.snd.mss, defaultMSS(c.id.LocalAddr.Is4())) // a guess, until there is text
 	c.reno = newReno(c.snd.mss, c.cfg.InitialWindow)
 }
 
@@ -140,7 +141,6 @@ func (c *Conn) setMSS() {
 		mss -= timestampsSize
 	}
 	c.snd.mss = mss
-	c.rcv.mss = min(mss, defaultMSS(c.id.LocalAddr.Is4()))
 }
 
 // segmentRoom is the largest TCP payload of a packet without options.

@@ -429,3 +429,27 @@ func TestInitialWindow(t *testing.T) {
 		}
 	})
 }
+
+// RFC 9293, Sections 3.9.1.9 and 3.9.2 (MUST-48, MUST-49, SHLD-21, SHLD-22):
+// the user sets traffic class and TTL, from the SYN to the RST, at any time.
+func TestTOSAndTTL(t *testing.T) {
+	d := newDriver(t, withOptions(Options{TOS: 0x20, TTL: 9}))
+	check := func(what string, tos, ttl uint8) {
+		t.Helper()
+		if d.last.TOS != tos || d.last.TTL != ttl {
+			t.Errorf("%s: TOS %#x, TTL %v, want %#x, %v", what, d.last.TOS, d.last.TTL, tos, ttl)
+		}
+	}
+	d.dial()
+	check("SYN", 0x20, 9)
+	d.in(seg{f: wire.SYN | wire.ACK, ack: 7})
+	check("refusal", 0x20, 9)
+	d.in(seg{f: wire.SYN | wire.ACK, ack: 1})
+	check("ACK", 0x20, 9)
+	d.setOptions(func(o *Options) { o.TOS, o.TTL = 0x40, 77 })
+	d.write(10)
+	check("text", 0x40, 77)
+	d.c.Abort(d.now)
+	d.output()
+	check("RST", 0x40, 77)
+}

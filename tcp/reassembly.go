@@ -33,10 +33,10 @@ type oooRange struct {
 	data       recvBuffer
 }
 
-// insert adds the bytes of seg, which begin at seq and lie in the window. Bytes
-// that are there already win over the new ones. It reports false when there is
-// no room for another range.
-func (r *reassembly) insert(seq seqnum.Value, chunks []block.Chunk, n int) bool {
+// insert adds n bytes in chunks, which begin at seq and lie in the window. Bytes
+// that are there already win over the new ones. It reports false when it would
+// take a range more than the limit.
+func (r *reassembly) insert(seq seqnum.Value, chunks []block.Chunk, n, limit int) bool {
 	end := seq.Add(seqnum.Size(n))
 	// ranges[i:j] touch or overlap [seq, end).
 	i := r.search(seq)
@@ -45,7 +45,7 @@ func (r *reassembly) insert(seq seqnum.Value, chunks []block.Chunk, n int) bool 
 		j++
 	}
 	if i == j {
-		if len(r.ranges) >= maxRanges {
+		if len(r.ranges) >= limit {
 			return false
 		}
 		r.ranges = slices.Insert(r.ranges, i, oooRange{start: seq, end: seq})

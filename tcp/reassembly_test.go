@@ -70,7 +70,7 @@ func TestReassembly(t *testing.T) {
 			for i := range p {
 				p[i] = byte(rng.Uint32())
 			}
-			if !r.insert(base.Add(seqnum.Size(at)), someChunks(rng, &blocks, p), len(p)) {
+			if !r.insert(base.Add(seqnum.Size(at)), someChunks(rng, &blocks, p), len(p), maxRanges) {
 				t.Fatalf("seed %d: no room", seed)
 			}
 			model.insert(at, p)
@@ -163,7 +163,7 @@ func drain(b *recvBuffer) []byte {
 // R2018-9: the number of ranges is bounded, whatever the peer sends; text in
 // order is taken all the same, and so is what closes a gap.
 func TestReassemblyLimit(t *testing.T) {
-	d := newDriver(t).connect()
+	d := newDriver(t, withOptions(Options{RecvBuffer: 4 << 20})).connect()
 	for i := range maxRanges + 10 {
 		d.in(seg{f: wire.ACK, seq: 3 + 2*i, ack: 1, n: 1})
 	}
@@ -264,4 +264,16 @@ func TestDSACK(t *testing.T) {
 	d.want(". 1:1(0) ack 1201 win 65335 sack 2901:3001 sack 2001:3101")
 	in(1101, 2000) // it fills the gap, and repeats more than that
 	d.want(". 1:1(0) ack 3101 win 65535 sack 1101:1201")
+}
+
+// R2018-9: each range takes a block; all together take no more than the receive
+// buffer.
+func TestReassemblyLimitBySmallBuffer(t *testing.T) {
+	d := newDriver(t, withOptions(Options{RecvBuffer: 40_000})).connect()
+	for i := range 100 {
+		d.in(seg{f: wire.ACK, seq: 3 + 2*i, ack: 1, n: 1})
+	}
+	if got := len(d.c.ooo.ranges) * block.Small; got > 40_000 {
+		t.Errorf("100 bytes out of order take %d bytes", got)
+	}
 }

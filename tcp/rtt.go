@@ -72,6 +72,9 @@ func (e *estimator) timeout(cfg *Config) time.Duration {
 	return backedOff(e.rto, e.backoff, cfg.MaxRTO)
 }
 
+// backOff doubles the time-out; after 32 times it is at its maximum anyway.
+func (e *estimator) backOff() { e.backoff = min(e.backoff+1, 32) }
+
 // backedOff returns d doubled n times, at most limit.
 func backedOff(d time.Duration, n uint8, limit time.Duration) time.Duration {
 	for ; n > 0 && d < limit; n-- {

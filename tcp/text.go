@@ -151,7 +151,9 @@ func (c *Conn) reassemble(seg *wire.Segment, start, from, to seqnum.Value) {
 	if c.ooo == nil {
 		c.ooo = new(reassembly)
 	}
-	if !c.ooo.insert(from, skip(seg.Payload, from.Diff(start)), to.Diff(from)) {
+	// A range takes a block at least: all together no more than the buffer.
+	limit := min(c.opt.RecvBuffer/block.Small, maxRanges)
+	if !c.ooo.insert(from, skip(seg.Payload, from.Diff(start)), to.Diff(from), limit) {
 		c.cfg.Counters.OutOfOrderFull++
 	}
 }

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"syscall"
 	"time"
 )
@@ -87,7 +88,7 @@ func (c *Conn) retransmitTimeout(now Time) {
 	c.rule(now, RuleRetransmitTimeout)
 	first := c.count.retransmits == 0
 	c.count.retransmits++
-	c.rtt.backoff++
+	c.rtt.backOff()
 	c.rtt.cancel()
 	if c.synUnacked() {
 		c.wants.syn = true
@@ -101,11 +102,14 @@ func (c *Conn) retransmitTimeout(now Time) {
 	c.loss.timeout(c.snd.una, c.snd.nxt)
 }
 
-// retryLimit is R2, counted in retransmissions.
+// retryLimit is R2, counted in retransmissions. A user time-out replaces it
+// (tcp(7)).
 func (c *Conn) retryLimit() int {
 	switch {
 	case !c.state.Synchronized():
 		return c.cfg.SynRetries
+	case c.opt.UserTimeout > 0:
+		return math.MaxInt
 	case c.orphan:
 		return c.cfg.OrphanRetries
 	}
@@ -138,7 +142,7 @@ func (c *Conn) persistTimeout(now Time) {
 	}
 	c.rule(now, RuleZeroWindowProbe)
 	c.count.probes++
-	c.rtt.backoff = min(c.rtt.backoff+1, 32)
+	c.rtt.backOff()
 	c.rtt.cancel()
 	c.wants.probe = true
 }

@@ -149,3 +149,20 @@ func TestTSRecent(t *testing.T) {
 		echo(d, 100)
 	})
 }
+
+// The last segment comes again, because our ACK was lost: its timestamp is
+// echoed, so that the peer measures the second round trip; but not that of a
+// segment whose ACK is not believed, for anybody could have sent it.
+func TestTSRecentOfARepeatedSegment(t *testing.T) {
+	d := tsDriver(t)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 100, opt: ts(110)})
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 100, opt: ts(400)})
+	if got := d.last.Options.TSEcr; got != 400 {
+		t.Errorf("TSecr %v, want 400", got)
+	}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 99999, n: 100, opt: ts(500)})
+	d.in(seg{f: 0, seq: 1, n: 100, opt: ts(600)})
+	if got := d.last.Options.TSEcr; got != 400 {
+		t.Errorf("TSecr %v, want 400", got)
+	}
+}

@@ -100,3 +100,25 @@ func TestUserTimeoutChanged(t *testing.T) {
 	d.advance(time.Minute)
 	d.wantState(StateEstablished)
 }
+
+// MUST-21 (tcp(7)): a user time-out replaces R2: the connection may live longer,
+// too.
+func TestUserTimeoutReplacesR2(t *testing.T) {
+	for name, begin := range map[string]func(*driver){
+		"unanswered text": func(d *driver) { d.write(10) },
+		"unanswered probes": func(d *driver) {
+			d.in(seg{f: wire.ACK, seq: 1, ack: 1, win: -1})
+			d.write(10)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDriver(t, withOptions(Options{NoDelay: true, UserTimeout: 24 * time.Hour})).connect()
+			begin(d)
+			_, end := d.retransmit()
+			if end != 24*time.Hour {
+				t.Errorf("gave up after %v, want 24h", end)
+			}
+			d.wantRule(RuleUserTimeout)
+		})
+	}
+}
