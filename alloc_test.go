@@ -5,6 +5,7 @@ package trivet_test
 import (
 	"io"
 	"testing"
+	"time"
 )
 
 // The race detector makes sync.Pool forget at random, so these tests are not
@@ -22,5 +23,19 @@ func TestRoundTripAllocs(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations for a round trip, want none", allocs)
+	}
+}
+
+// Setting deadlines, as net/http does for every request, allocates nothing
+// after the first time.
+func TestDeadlineAllocs(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	c, _ := connect(t, client, server)
+	allocs := testing.AllocsPerRun(1000, func() {
+		c.SetDeadline(time.Now().Add(time.Hour))
+		c.SetReadDeadline(time.Time{})
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations for setting deadlines, want none", allocs)
 	}
 }

@@ -19,9 +19,9 @@ type deadline struct {
 // far is beyond any deadline: 146 years.
 const far = 1 << 62
 
-// set moves the deadline to t, the zero time being never, and reports whether
-// it has passed already.
-func (d *deadline) set(now tcp.Time, t time.Time, wake func()) (passed bool) {
+// set moves the deadline of calls on c to t, the zero time being never, and
+// reports whether it has passed already.
+func (d *deadline) set(c *Conn, now tcp.Time, t time.Time, wake func(*Conn)) (passed bool) {
 	d.stop()
 	if t.IsZero() {
 		return false
@@ -36,7 +36,7 @@ func (d *deadline) set(now tcp.Time, t time.Time, wake func()) (passed bool) {
 	}
 	d.at = now.Add(left)
 	if d.timer == nil {
-		d.timer = time.AfterFunc(left, wake)
+		d.timer = time.AfterFunc(left, func() { wake(c) })
 	} else {
 		d.timer.Reset(left)
 	}
@@ -68,10 +68,10 @@ func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
 	if c.closed {
 		return c.localError("set", net.ErrClosed)
 	}
-	if read && c.read.set(now, t, c.wakeReaders) {
+	if read && c.read.set(c, now, t, (*Conn).wakeReaders) {
 		c.readers.wakeAll()
 	}
-	if write && c.write.set(now, t, c.wakeWriters) {
+	if write && c.write.set(c, now, t, (*Conn).wakeWriters) {
 		c.writers.wakeAll()
 		c.turns.wakeAll()
 	}

@@ -26,7 +26,8 @@
 // # Limits
 //
 // Host names are looked up by Config.Resolve only; without it, addresses must
-// be IP literals or localhost. Zones of IPv6 addresses are ignored. When the
-// process dies nothing answers the peers any more: call Stack.Close before
-// exiting.
+// be IP literals or localhost. Zones of IPv6 addresses are ignored. Ports under
+// 1024 need no permission. A Conn that is dropped without Close stays open: no
+// finalizer closes it. When the process dies nothing answers the peers any
+// more: call Stack.Close before exiting.
 package trivet

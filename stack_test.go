@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -303,5 +305,83 @@ func TestResolve(t *testing.T) {
 	var dns *net.DNSError
 	if !errors.As(err, &dns) || !dns.IsNotFound {
 		t.Errorf("Dial of a name without Resolve: %v, want a net.DNSError with IsNotFound", err)
+	}
+}
+
+// Whatever bytes come from a link are counted and dropped, and the host goes
+// on.
+func TestGarbage(t *testing.T) {
+	a, b := link.Pair(1500, link.PairOptions{})
+	s := newHost(t, trivet.Config{Shards: 3}, a, clientPrefixes)
+	defer closeHost(t, s)
+	listen(t, s, "tcp", ":7")
+	rng := rand.New(rand.NewPCG(1, 2))
+	const n = 3000
+	for range n {
+		bytes := make([]byte, rng.IntN(120))
+		for i := range bytes {
+			bytes[i] = byte(rng.Uint32())
+		}
+		if len(bytes) > 9 && rng.IntN(2) == 0 { // begins like IPv4 with TCP in it
+			bytes[0], bytes[9] = 0x45, 6
+			bytes[2], bytes[3] = 0, byte(len(bytes))
+		}
+		var p [1]wire.Packet
+		p[0].SetBytes(bytes)
+		if _, err := b.Write(p[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := s.Dial("tcp", "10.1.0.1:7")
+	if err != nil {
+		t.Fatalf("Dial after garbage: %v", err)
+	}
+	c.Close()
+	for s.Stats().PacketsIn < n {
+		runtime.Gosched()
+	}
+	var dropped uint64
+	for _, count := range s.Stats().Drops {
+		dropped += count
+	}
+	if dropped < n {
+		t.Errorf("%d packets counted as dropped, want %d", dropped, n)
+	}
+}
+
+// The trace hook sees both ends of a conversation; with one shard, one event
+// at a time.
+func TestTrace(t *testing.T) {
+	edges := map[string]int{}
+	cfg := trivet.Config{Shards: 1}
+	cfg.TCP.Trace = func(e *tcp.Event) {
+		if e.Kind == tcp.EventState {
+			edges[e.From.String()+" to "+e.To.String()]++
+		}
+	}
+	s := newHost(t, cfg, nil, nil)
+	l := listen(t, s, "tcp", "localhost:7")
+	c, err := s.Dial("tcp", "localhost:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if _, err := p.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("Read: %v, want %v", err, io.EOF)
+	}
+	p.Close()
+	l.Close()
+	closeGracefully(t, s)
+	for _, edge := range []string{
+		"CLOSED to SYN-SENT", "SYN-SENT to ESTABLISHED", "SYN-RECEIVED to ESTABLISHED", "ESTABLISHED to FIN-WAIT-1",
+		"ESTABLISHED to CLOSE-WAIT", "CLOSE-WAIT to LAST-ACK", "LAST-ACK to CLOSED",
+	} {
+		if edges[edge] != 1 {
+			t.Errorf("%s: %d times, want 1; all: %v", edge, edges[edge], edges)
+		}
 	}
 }
