@@ -223,3 +223,27 @@ func synWith(options []byte) []byte {
 	binary.BigEndian.PutUint16(b[16:], checksum(addrB.AsSlice(), addrA.AsSlice(), pseudo, b))
 	return ipPacket(addrB, addrA, wire.ProtoTCP, b)
 }
+
+// The defaults are those of docs/rfc.md, section 6.
+func TestDefaults(t *testing.T) {
+	want := Config{
+		Shards: 1, TimeWait: 60 * time.Second, MaxTimeWait: 65536, SynBacklog: 1024, SynAckRetries: 5,
+		MaxBacklog: 4096, FirstPort: 32768, LastPort: 60999, ResetRate: 200, ICMPRate: 1000,
+	}
+	if got := (Config{}).withDefaults(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("defaults %+v, want %+v", got, want)
+	}
+}
+
+// RFC 4987, Section 3 (R4987-1): the half-open connections of all listeners
+// together are bounded, too.
+func TestHalfOpenOfAllListeners(t *testing.T) {
+	h := newHost(t, Config{NoSynCookies: true}, addrA)
+	h.listen("10.0.0.1:80", ListenOptions{})
+	h.e.halfOpen = maxHalfOpen
+	h.peer(addrB, 5000, 80).send(wire.SYN, 0, "")
+	h.none()
+	h.wantEvents("syn-queue-full")
+	h.e.halfOpen--
+	h.peer(addrB, 5000, 80).open()
+}
