@@ -370,3 +370,35 @@ func FuzzTwoEngines(f *testing.F) {
 		a.finish()
 	})
 }
+
+// Schedules from a simple generator, so that each run of the tests sees some.
+// Most of their steps deliver, so that connections get somewhere.
+func TestSchedules(t *testing.T) {
+	x := uint32(1)
+	random := func() byte {
+		x = x*1664525 + 1013904223
+		return byte(x >> 24)
+	}
+	moved, complete := 0, 0
+	for range 300 {
+		a := newArena(t, random())
+		for range 300 {
+			op := random()
+			if random() < 128 {
+				op &= 0xe1 // deliver
+			}
+			a.step(op)
+		}
+		a.finish()
+		moved += a.read[0] + a.read[1]
+		if a.read == [2]int{a.wrote[1], a.wrote[0]} && a.read[0] > 0 {
+			complete++
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if moved < 500_000 || complete < 10 {
+		t.Errorf("300 schedules moved %d bytes, %d of them all that was written", moved, complete)
+	}
+}
