@@ -74,7 +74,7 @@ func (e *Engine) inputHalfOpen(now tcp.Time, h *halfOpen) {
 		e.resetHalfOpen(now, h)
 	case f.Has(wire.SYN):
 		// A new SYN in the window: back to LISTEN, which its next copy finds.
-		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleChallengeSyn)
+		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleSynReceivedReset)
 	case !f.Has(wire.ACK):
 		e.rule(now, t, tcp.RuleNoAck)
 	case e.seg.Ack != h.sndNxt():

@@ -135,7 +135,7 @@ func TestSynReceivedSegments(t *testing.T) {
 		{"RST before", wire.RST, -1, 0, "", 0, tcp.StateSynReceived, tcp.RuleResetOutside},
 		{"SYN again", wire.SYN, -1, 0, "", wire.SYN | wire.ACK, tcp.StateSynReceived, tcp.RuleSynReceivedSynAgain},
 		{"SYN,FIN again", wire.SYN | wire.FIN, -1, 0, "", 0, tcp.StateSynReceived, tcp.RuleListenSynFin},
-		{"new SYN in window", wire.SYN, 9, 0, "", 0, tcp.StateListen, tcp.RuleChallengeSyn},
+		{"new SYN in window", wire.SYN, 9, 0, "", 0, tcp.StateListen, tcp.RuleSynReceivedReset},
 		{"new SYN outside", wire.SYN, 70000, 0, "", wire.ACK, tcp.StateSynReceived, tcp.RuleUnacceptable},
 		{"SYN,ACK", wire.SYN | wire.ACK, -1, good, "", wire.ACK, tcp.StateSynReceived, tcp.RuleUnacceptable},
 		{"bad ACK", wire.ACK, 0, bad, "", wire.RST, tcp.StateSynReceived, tcp.RuleHandshakeBadAck},
