@@ -192,7 +192,7 @@ func (c *chaos) finish() {
 // However programs use connections and whatever the link does: no wrong byte,
 // no stream cut short that looks whole, no state that stays for ever.
 func TestChaos(t *testing.T) {
-	seeds := 30
+	seeds := 15
 	if testing.Short() {
 		seeds = 3
 	}

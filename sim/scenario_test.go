@@ -195,7 +195,7 @@ func TestEveryPacketInTurn(t *testing.T) {
 // RFC 9293, Section 1: TCP delivers a reliable, in-order byte stream whatever
 // the network does to packets.
 func TestTransfersOverBadLinks(t *testing.T) {
-	seeds := 12
+	seeds := 6
 	if testing.Short() {
 		seeds = 2
 	}
