@@ -7,5 +7,5 @@ const (
 	// minutes at most and keep-alive begins after two hours; a day leaves room.
 	maxScriptTime = 24 * time.Hour
 	// maxSteps bounds how often the engine's timers may fire in one script.
-	maxSteps = 100_000
+	maxSteps = 20_000
 )

@@ -255,8 +255,16 @@ func (r *runner) advance(t tcp.Time) error {
 	if late := r.now.Sub(t); late > r.slack(0) {
 		return failf("the script's time goes back by %v", late)
 	}
+	if t.Sub(scriptStart) > maxScriptTime {
+		return failEndless()
+	}
 	_, err := r.until(t, func() bool { return false })
 	return err
+}
+
+// failEndless is the failure of a script that takes too long.
+func failEndless() error {
+	return failf("the script does not end: %v are the most", maxScriptTime)
 }
 
 // until lets the time pass up to t or until done holds, which it reports.
@@ -274,7 +282,7 @@ func (r *runner) until(t tcp.Time, done func() bool) (bool, error) {
 		}
 		r.now = max(r.now, next)
 		if r.now.Sub(scriptStart) > maxScriptTime {
-			return false, failf("the script does not end: %v have passed", maxScriptTime)
+			return false, failEndless()
 		}
 		if r.engine != nil {
 			r.engine.Advance(r.now)

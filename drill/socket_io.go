@@ -118,12 +118,18 @@ func (r *runner) read(c *Call, _ *pendingCall) (attempt, error) {
 		return r.readFile(c, d)
 	}
 	t, err := r.transferOf(c)
-	return r.receive(t), err
+	if err != nil {
+		return nil, err
+	}
+	return r.receive(t), nil
 }
 
 func (r *runner) readv(c *Call, _ *pendingCall) (attempt, error) {
 	t, err := r.transferOfVectors(c)
-	return r.receive(t), err
+	if err != nil {
+		return nil, err
+	}
+	return r.receive(t), nil
 }
 
 // recvmsg is recvmsg(2); with TCP_INQ, its control message says how much is
@@ -217,17 +223,26 @@ func (r *runner) write(c *Call, _ *pendingCall) (attempt, error) {
 		return r.writeFile(c, d)
 	}
 	t, err := r.transferOf(c)
-	return r.transmit(t), err
+	if err != nil {
+		return nil, err
+	}
+	return r.transmit(t), nil
 }
 
 func (r *runner) writev(c *Call, _ *pendingCall) (attempt, error) {
 	t, err := r.transferOfVectors(c)
-	return r.transmit(t), err
+	if err != nil {
+		return nil, err
+	}
+	return r.transmit(t), nil
 }
 
 func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
 	t, _, err := r.transferOfMessage(c)
-	return r.transmit(t), err
+	if err != nil {
+		return nil, err
+	}
+	return r.transmit(t), nil
 }
 
 // transmit is the attempt of all writing calls. What is written is the stripes
