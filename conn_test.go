@@ -368,8 +368,9 @@ type slowLink struct {
 }
 
 func (l *slowLink) Write(pkts []wire.Packet) (int, error) {
+	n, err := l.Memory.Write(pkts)
 	time.Sleep(time.Duration(l.delay.Load()))
-	return l.Memory.Write(pkts)
+	return n, err
 }
 
 // A slow link keeps nobody else from working: its Write is called without the
@@ -409,15 +410,20 @@ func TestLongOutputLeavesTheCaller(t *testing.T) {
 		slow.delay.Store(int64(time.Second))
 		start := time.Now()
 		const n = 1 << 20
+		received := make(chan error)
+		go func() {
+			_, err := io.ReadFull(s, make([]byte, n))
+			received <- err
+		}()
 		if _, err := c.Write(make([]byte, n)); err != nil {
 			t.Fatal(err)
 		}
 		took := time.Since(start)
-		if _, err := io.ReadFull(s, make([]byte, n)); err != nil {
+		if err := <-received; err != nil {
 			t.Fatal(err)
 		}
-		if all := time.Since(start); took > 20*time.Second || all < 60*time.Second {
-			t.Errorf("Write took %v of %v, want under 20 s of over 60 s", took, all)
+		if all := time.Since(start); took < 10*time.Second || took > 20*time.Second || all < 60*time.Second {
+			t.Errorf("Write took %v of %v, want 10 s to 20 s of over 60 s", took, all)
 		}
 		slow.delay.Store(0)
 	})

@@ -385,3 +385,32 @@ func TestTrace(t *testing.T) {
 		}
 	}
 }
+
+// A stack tells its name and its time, and listens as net.ListenTCP does.
+func TestSmallThings(t *testing.T) {
+	s := newHost(t, trivet.Config{Name: "host"}, nil, nil)
+	defer closeHost(t, s)
+	if got := s.String(); got != "host" {
+		t.Errorf("String() = %q, want host", got)
+	}
+	if first := s.Now(); first == 0 || s.Now() < first {
+		t.Errorf("Now() = %v, then earlier", first)
+	}
+	l, err := s.ListenTCP("tcp6", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	c, err := s.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv6unspecified, Port: port})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if _, err := s.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback, Port: port}); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("ListenTCP: %v, want %v", err, syscall.EADDRINUSE)
+	}
+	if _, err := s.DialTCP("tcp", nil, nil); err == nil {
+		t.Error("DialTCP to no address succeeded")
+	}
+	l.Close()
+}
