@@ -29,7 +29,7 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_rmem":              numbers((*settings).setReceiveMemory),
 	"tcp_wmem":              numbers((*settings).setSendMemory),
 	"ip_local_port_range":   numbers((*settings).setPorts),
-	"tcp_syncookies":        only("tcp_syncookies", 0, 1),
+	"tcp_syncookies":        numbers((*settings).setCookies),
 	"tcp_mtu_probing":       only("tcp_mtu_probing", 0),
 	"tcp_shrink_window":     only("tcp_shrink_window", 0),
 	"tcp_fastopen":          number(func(s *settings, n int) { s.fastOpenSysctl = int64(n) }),
@@ -175,5 +175,15 @@ func (s *settings) setPorts(n []int) error {
 		return strconv.ErrSyntax
 	}
 	s.engine.FirstPort, s.engine.LastPort = uint16(n[0]), uint16(n[1])
+	return nil
+}
+
+// setCookies turns SYN cookies off (0) or on when they are needed (1). Always
+// (2) is for tests of Linux alone.
+func (s *settings) setCookies(n []int) error {
+	if len(n) != 1 || n[0] < 0 || n[0] > 1 {
+		return strconv.ErrRange
+	}
+	s.engine.NoSynCookies = n[0] == 0
 	return nil
 }
