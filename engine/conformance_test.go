@@ -247,3 +247,22 @@ func TestHalfOpenOfAllListeners(t *testing.T) {
 	h.e.halfOpen--
 	h.peer(addrB, 5000, 80).open()
 }
+
+// RFC 9293, Section 3.7.2, RFC 6691 (R1191-5): the MSS option says what we can
+// receive. A path MTU that an ICMP message told changes what we send, not what
+// we announce.
+func TestMSSDoesNotFollowThePath(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	c, err := h.e.Dial(h.now, netip.AddrPort{}, netip.AddrPortFrom(addrB, 80), tcp.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.input(0, icmpPacket(addrB, addrA, 3, 4, 1000, h.output()[0].data))
+	if mtu := c.Info(h.now).PMTU; mtu != 1000 {
+		t.Fatalf("PMTU = %d, want 1000", mtu)
+	}
+	h.wait(time.Second)
+	if s := h.one(); s.Options.MSS != 1460 {
+		t.Errorf("MSS option of the second SYN = %d, want 1460", s.Options.MSS)
+	}
+}
