@@ -422,8 +422,10 @@ func TestLongOutputLeavesTheCaller(t *testing.T) {
 		if err := <-received; err != nil {
 			t.Fatal(err)
 		}
-		if all := time.Since(start); took < 10*time.Second || took > 20*time.Second || all < 60*time.Second {
-			t.Errorf("Write took %v of %v, want 10 s to 20 s of over 60 s", took, all)
+		// Who sends first, the caller or the goroutine that answers the peer's
+		// ACKs, is the scheduler's choice; what counts is that the caller goes.
+		if all := time.Since(start); took > 20*time.Second || all < 60*time.Second {
+			t.Errorf("Write took %v of %v, want at most 20 s of over 60 s", took, all)
 		}
 		slow.delay.Store(0)
 	})
