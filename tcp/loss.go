@@ -21,7 +21,7 @@ var lossNames = [...]string{"open", "recovery", "loss"}
 type recovery struct {
 	phase     lossPhase
 	impatient bool         // a partial ACK came: the timer keeps running
-	force     bool         // send one segment whatever the window says
+	force     bool         // send one segment whatever the congestion window says
 	limited   bool         // the congestion window is what limits sending
 	recover   seqnum.Value // an ACK of it ends the recovery
 	from, to  seqnum.Value
@@ -106,7 +106,8 @@ func (c *Conn) partialAck(now Time, acked int) {
 	c.resend()
 }
 
-// resend marks the first segment to be sent again, whatever the window says.
+// resend marks the first segment to be sent again, whatever the congestion
+// window says.
 func (c *Conn) resend() {
 	first := c.dataStart()
 	c.loss.mark(first, seqnum.Min(first.Add(seqnum.Size(c.snd.mss)), c.snd.nxt))
