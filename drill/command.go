@@ -45,6 +45,8 @@ func (s *settings) shell(words []string) error {
 		return nil
 	case name == "dd":
 		return s.dd(args)
+	case name == "ip" && len(args) == 6 && strings.Join(args[:5], " ") == "link set dev tun0 mtu":
+		return setInt(&s.mtu, args[5])
 	case harmless(name, args):
 		return nil
 	}
@@ -59,7 +61,7 @@ func harmless(name string, args []string) bool {
 	case "ip":
 		return strings.HasPrefix(line, "tcp_metrics flush")
 	case "tc":
-		return strings.HasPrefix(line, "qdisc") && !strings.Contains(line, "limit 0")
+		return strings.HasPrefix(line, "qdisc") && (!strings.Contains(line, "limit 0") || strings.HasPrefix(line, "qdisc del"))
 	case "ethtool":
 		return strings.HasPrefix(line, "-K")
 	case "nstat":

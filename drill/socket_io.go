@@ -6,15 +6,15 @@ import (
 	"github.com/trivet-net/trivet/tcp"
 )
 
-// ioFlags are the MSG_ flags that make no difference to a TCP connection here.
-const ioFlags = 0x4000 | 0x40 | 0x100 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL
+// ioFlags are the MSG_ flags that need no feature of their own.
+const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
 	name    string
 	feature string
 }{
-	{"MSG_FASTOPEN", "TCP Fast Open"}, {"MSG_ZEROCOPY", "MSG_ZEROCOPY"}, {"MSG_EOR", "MSG_EOR"}, {"MSG_MORE", "MSG_MORE"},
+	{"MSG_FASTOPEN", "TCP Fast Open"}, {"MSG_ZEROCOPY", "MSG_ZEROCOPY"}, {"MSG_EOR", "MSG_EOR"},
 	{"MSG_ERRQUEUE", "the error queue"}, {"MSG_OOB", "urgent data"}, {"MSG_PEEK", "MSG_PEEK"}, {"MSG_TRUNC", "MSG_TRUNC"},
 }
 
@@ -256,7 +256,9 @@ func (r *runner) transmit(t transfer) attempt {
 		return done(failed(syscall.EPIPE))
 	}
 	sent, waits := 0, false
-	return func() (outcome, bool) {
+	// MSG_MORE is TCP_CORK from this write up to the end of the next without it.
+	more := t.flags&constants["MSG_MORE"] != 0
+	return func() (o outcome, over bool) {
 		if waits && s.conn.Ready()&tcp.Writable == 0 {
 			return outcome{}, false
 		}
@@ -264,6 +266,14 @@ func (r *runner) transmit(t transfer) attempt {
 			s.failed = 0
 			return failed(e), true
 		}
+		if more {
+			r.cork(s, true)
+		}
+		defer func() {
+			if over && !more {
+				r.cork(s, false)
+			}
+		}()
 		n, err := s.conn.Write(r.now, stripes(s.written(), int(t.n)-sent))
 		s.note(n)
 		sent += n
@@ -284,6 +294,17 @@ func (r *runner) transmit(t transfer) attempt {
 		}
 		return outcome{n: int64(sent)}, true
 	}
+}
+
+// cork holds back partial segments for MSG_MORE, or ends that.
+func (r *runner) cork(s *socket, on bool) {
+	if s.more == on {
+		return
+	}
+	s.more = on
+	o := s.opt
+	o.Cork = o.Cork || on
+	s.conn.SetOptions(r.now, o)
 }
 
 // written returns how much was written so far.

@@ -71,6 +71,7 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 		return done(failed(errno)), nil
 	}
 	if s.conn != nil {
+		s.more = false
 		s.conn.SetOptions(r.now, s.opt)
 	}
 	return done(outcome{}), nil

@@ -178,12 +178,15 @@ func (s *settings) setPorts(n []int) error {
 	return nil
 }
 
-// setCookies turns SYN cookies off (0) or on when they are needed (1). Always
-// (2) is for tests of Linux alone.
+// setCookies turns SYN cookies off (0), on when they are needed (1), or on for
+// all (2): then there is no SYN queue.
 func (s *settings) setCookies(n []int) error {
-	if len(n) != 1 || n[0] < 0 || n[0] > 1 {
+	if len(n) != 1 || n[0] < 0 || n[0] > 2 {
 		return strconv.ErrRange
 	}
 	s.engine.NoSynCookies = n[0] == 0
+	if n[0] == 2 {
+		s.engine.SynBacklog = -1
+	}
 	return nil
 }
