@@ -94,6 +94,20 @@ func TestBadNumbers(t *testing.T) {
 	wantFinding(t, checkNumbers(append(all, row{ids: []string{"R1-2"}})), " R1-1 is missing")
 }
 
+func TestBadCitations(t *testing.T) {
+	known := map[string]bool{"SC-7": true, "R5961-3": true, "D-08": true}
+	for text, want := range map[string]string{
+		"// SC-7, R5961-3 (D-08): so":     "",
+		"// AES-128, UTF-8 and SHA-256":   "",
+		"// one\n// SC-8: two":            "x_test.go:2: SC-8 is not in docs/rfc.md",
+		"// D-8 has another name":         "x_test.go:1: D-8 is not in docs/rfc.md",
+		"// it was R596-3 or R59613-3: ?": "",
+		"// R5961-33":                     "x_test.go:1: R5961-33 is not in docs/rfc.md",
+	} {
+		wantFinding(t, checkCited("x_test.go", text, known), want)
+	}
+}
+
 func TestBadLinks(t *testing.T) {
 	tree := map[string]bool{"README.md": true, "docs/rfc.md": true, "docs/adr/0001-a.md": true}
 	cases := []struct{ name, document, text, want string }{

@@ -206,6 +206,42 @@ func checkNumbers(rows []row) (findings []string) {
 	return findings
 }
 
+// named finds the ids of docs/rfc.md in other texts.
+var named = regexp.MustCompile(`\b(?:MUST|SHLD|MAY|REC|SC|SOCK|DIS|D|DACK|ZWP|NAG|PACE|BBR|R1122K|R[0-9]{4})-[0-9]+\b`)
+
+// An id that code, a test or a script cites is one of docs/rfc.md, so that a
+// reader can look it up.
+func TestCitedIDs(t *testing.T) {
+	rows, _ := parseRows(readFile(t, "docs/rfc.md"))
+	known := map[string]bool{}
+	for _, r := range rows {
+		for _, id := range r.ids {
+			known[id] = true
+		}
+	}
+	for name := range files(t) {
+		ext := path.Ext(name)
+		if (ext != ".go" && ext != ".pkt") || path.Dir(name) == "internal/doctest" {
+			continue
+		}
+		for _, finding := range checkCited(name, readFile(t, name), known) {
+			t.Error(finding)
+		}
+	}
+}
+
+// checkCited returns the ids in a text that are not known.
+func checkCited(name, text string, known map[string]bool) (findings []string) {
+	for i, line := range strings.Split(text, "\n") {
+		for _, id := range named.FindAllString(line, -1) {
+			if !known[id] {
+				findings = append(findings, fmt.Sprintf("%s:%d: %s is not in docs/rfc.md", name, i+1, id))
+			}
+		}
+	}
+	return findings
+}
+
 // files returns the files of the tree by their path from its root.
 func files(t *testing.T) map[string]bool {
 	t.Helper()
