@@ -399,3 +399,17 @@ func TestLegal(t *testing.T) {
 	d := newDriver(t).connect()
 	d.c.setState(d.now, StateTimeWait, NoRule)
 }
+
+// CLOSE of what is over gives back what nobody will read.
+func TestCloseAfterReset(t *testing.T) {
+	d := newDriver(t).connect()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 10})
+	d.in(seg{f: wire.RST, seq: 11})
+	if got := d.c.Info(d.now).Unread; got != 10 {
+		t.Errorf("%d bytes unread after a reset, want 10", got)
+	}
+	d.c.Close(d.now)
+	if got := d.c.Info(d.now).Unread; got != 0 || d.c.Tuple() != testTuple {
+		t.Errorf("%d bytes unread after Close, want 0", got)
+	}
+}

@@ -126,24 +126,37 @@ type Options struct {
 	TOS, TTL uint8
 }
 
-// The limits of buffer sizes, in bytes: those that Linux enforces below, and
-// above what a scaled window can express (RFC 7323, Section 2.3).
+// The limits of buffer and segment sizes, in bytes: those that Linux enforces;
+// a buffer is at most what a scaled window can express (RFC 7323, Section 2.3).
 const (
 	minSendBuffer     = 4608
 	minRecvBuffer     = 2304
 	maxBuffer         = 1 << 30
 	defaultBufferSize = 1 << 20
+	minMaxSeg         = 88
+	maxMaxSeg         = 32767
 )
 
-// WithDefaults returns o with zeros replaced by their defaults and sizes
-// brought into range.
+// WithDefaults returns o with zeros, and what makes no sense, replaced by their
+// defaults, and sizes brought into range.
 func (o Options) WithDefaults() Options {
 	def(&o.SendBuffer, defaultBufferSize)
 	def(&o.RecvBuffer, defaultBufferSize)
 	o.SendBuffer = min(max(o.SendBuffer, minSendBuffer), maxBuffer)
 	o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
-	def(&o.KeepIdle, 2*time.Hour)
-	def(&o.KeepInterval, 75*time.Second)
-	def(&o.KeepCount, 9)
+	positive(&o.KeepIdle, 2*time.Hour)
+	positive(&o.KeepInterval, 75*time.Second)
+	positive(&o.KeepCount, 9)
+	o.UserTimeout = max(o.UserTimeout, 0)
+	if o.MaxSeg != 0 {
+		o.MaxSeg = min(max(o.MaxSeg, minMaxSeg), maxMaxSeg)
+	}
 	return o
+}
+
+// positive sets what is not above zero to its default.
+func positive[T int | time.Duration](p *T, v T) {
+	if *p <= 0 {
+		*p = v
+	}
 }

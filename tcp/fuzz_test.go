@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trivet-net/trivet/internal/block"
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -22,6 +21,15 @@ func (s *schedule) next() int {
 	b := s.data[0]
 	s.data = s.data[1:]
 	return int(b)
+}
+
+// offset returns a distance, near or far, forward or back.
+func (s *schedule) offset() seqnum.Size {
+	n := int8(s.next())
+	if n&1 != 0 {
+		return seqnum.Size(n)
+	}
+	return seqnum.Size(n) << (s.next() % 25)
 }
 
 // FuzzConns runs two connections by a schedule: what is delivered, lost,
@@ -168,14 +176,14 @@ func (p *pair) call(e *end, i, op int, s *schedule) {
 // forge delivers a segment near what the end expects.
 func (p *pair) forge(e *end, s *schedule) {
 	seg := wire.Segment{Flags: wire.Flags(s.next() & 0x3f), Count: 1}
-	seg.Seq = e.c.rcv.nxt.Add(seqnum.Size(int8(s.next())))
-	seg.Ack = e.c.snd.nxt.Add(seqnum.Size(int8(s.next())))
+	seg.Seq = e.c.rcv.nxt.Add(s.offset())
+	seg.Ack = e.c.snd.nxt.Add(s.offset())
 	seg.Window = uint16(s.next() * s.next())
 	if e.c.ts.on {
 		seg.Options.HasTS, seg.Options.TSVal = true, e.c.ts.recent
 	}
 	if n := s.next(); n > 0 {
-		seg.Append(block.Chunk{Data: make([]byte, n)})
+		seg.Append(chunkOf(make([]byte, n<<(n%7))))
 	}
 	if k := s.next(); k&1 != 0 {
 		seg.Options.NumSACK = 1

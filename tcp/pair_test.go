@@ -241,7 +241,9 @@ func clonePiece(seg *wire.Segment, at *int, cut bool, blocks *blockCheck) *wire.
 			m += copy(b.Bytes()[m:n], d.Data[min(skip, len(d.Data)):])
 			skip = max(0, skip-len(d.Data))
 		}
-		c.Append(block.Chunk{Block: b, Data: b.Bytes()[:n:n]})
+		k := n / 3 // two chunks, of which the first may be empty
+		c.Append(block.Chunk{Block: b, Data: b.Bytes()[:k:k]})
+		c.Append(block.Chunk{Block: b, Data: b.Bytes()[k:n:n]})
 		b.Release() // the check has a reference, for as long as the test runs
 	}
 	*at += n

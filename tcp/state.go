@@ -87,9 +87,6 @@ func Legal(from, to State) bool {
 // a broken invariant.
 func (c *Conn) setState(now Time, to State, rule Rule) {
 	from := c.state
-	if from == to {
-		return
-	}
 	if !Legal(from, to) {
 		panic("tcp: illegal transition " + from.String() + " to " + to.String())
 	}

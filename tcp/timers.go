@@ -161,8 +161,6 @@ func (c *Conn) startPersist(now Time, d time.Duration) {
 func (c *Conn) keepAliveTimeout(now Time) {
 	idle := now.Sub(c.count.lastRecv)
 	switch {
-	case !c.opt.KeepAlive || !c.state.Synchronized():
-		return
 	case c.outstanding() > 0 || c.unsent() > 0 || c.finPending():
 		// The retransmission or persist timer watches the peer.
 		c.setTimer(TimerKeepAlive, now.Add(c.opt.KeepIdle))
