@@ -60,8 +60,12 @@ type Config struct {
 
 	// MaxBacklog caps a listener's backlog (somaxconn). Zero: 4096.
 	MaxBacklog int
-	// SynBacklog bounds the half-open connections of one listener. Zero: 1024.
+	// SynBacklog bounds the half-open connections of one listener, shared
+	// evenly by the shards. Zero: 1024.
 	SynBacklog int
+	// NoSynCookies drops SYNs when the SYN queue is full, instead of answering
+	// with a cookie that remembers for us (RFC 4987, Section 3.6).
+	NoSynCookies bool
 	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
 	SynAckRetries int
 
@@ -82,6 +86,11 @@ const (
 	maxTimeWait       = 240 * time.Second
 	defaultTimeWaits  = 65536
 	defaultMaxBacklog = 4096
+	defaultSynBacklog = 1024
+	defaultFirstPort  = 32768
+	defaultLastPort   = 60999
+	defaultResetRate  = 200
+	defaultICMPRate   = 1000
 )
 
 // ErrConfig is wrapped by what New returns for a Config that cannot be.
@@ -98,25 +107,40 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
 	case c.SendBuffer < 0 || c.RecvBuffer < 0:
 		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
-	case c.LastPort != 0 && c.FirstPort > c.LastPort:
+	}
+	def(&c.FirstPort, defaultFirstPort)
+	def(&c.LastPort, defaultLastPort)
+	if c.FirstPort > c.LastPort {
 		return c, fmt.Errorf("%w: FirstPort %d is over LastPort %d", ErrConfig, c.FirstPort, c.LastPort)
 	}
-	if c.Name == "" {
-		c.Name = "trivet"
-	}
-	if c.Shards == 0 {
-		c.Shards = min(runtime.GOMAXPROCS(0), defaultMaxShards)
-	}
-	if c.MaxTimeWait == 0 {
-		c.MaxTimeWait = defaultTimeWaits
-	}
-	if c.MaxBacklog == 0 {
-		c.MaxBacklog = defaultMaxBacklog
-	}
+	def(&c.Name, "trivet")
+	def(&c.Shards, min(runtime.GOMAXPROCS(0), defaultMaxShards))
+	def(&c.MaxTimeWait, defaultTimeWaits)
+	def(&c.MaxBacklog, defaultMaxBacklog)
+	def(&c.SynBacklog, defaultSynBacklog)
+	def(&c.ResetRate, defaultResetRate)
+	def(&c.ICMPRate, defaultICMPRate)
 	if c.Secret == [32]byte{} {
 		rand.Read(c.Secret[:]) // never fails: it ends the program instead
 	}
 	return c, nil
+}
+
+// def sets *p to v if it is zero.
+func def[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}
+
+// share is a shard's part of a limit of the whole host: its fair share, but at
+// least one; negative stays "no limit".
+func (c *Config) share(limit int) int {
+	if limit < 0 {
+		return limit
+	}
+	return (limit + c.Shards - 1) / c.Shards
 }
 
 // engine returns the configuration of one shard.
@@ -127,15 +151,16 @@ func (c *Config) engine(shard int) engine.Config {
 		Shard:         shard,
 		Shards:        c.Shards,
 		TimeWait:      c.TimeWait,
-		MaxTimeWait:   max(1, c.MaxTimeWait/c.Shards),
+		MaxTimeWait:   c.share(c.MaxTimeWait),
 		TimeWaitReset: c.TimeWaitReset,
-		SynBacklog:    c.SynBacklog,
+		SynBacklog:    c.share(c.SynBacklog),
+		NoSynCookies:  c.NoSynCookies,
 		SynAckRetries: c.SynAckRetries,
 		MaxBacklog:    c.MaxBacklog,
 		FirstPort:     c.FirstPort,
 		LastPort:      c.LastPort,
-		ResetRate:     c.ResetRate,
-		ICMPRate:      c.ICMPRate,
+		ResetRate:     c.share(c.ResetRate),
+		ICMPRate:      c.share(c.ICMPRate),
 	}
 	cfg.TCP.Counters = nil // the engine makes its own
 	return cfg

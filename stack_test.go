@@ -34,6 +34,9 @@ func TestConfig(t *testing.T) {
 		{name: "too many shards", cfg: trivet.Config{Shards: 65}},
 		{name: "negative shards", cfg: trivet.Config{Shards: -1}},
 		{name: "ports backwards", cfg: trivet.Config{FirstPort: 2000, LastPort: 1000}},
+		{name: "last port under the default first", cfg: trivet.Config{LastPort: 1000}},
+		{name: "first port over the default last", cfg: trivet.Config{FirstPort: 61000}},
+		{name: "low ports", cfg: trivet.Config{FirstPort: 1024, LastPort: 2000}, ok: true},
 		{name: "negative backlog", cfg: trivet.Config{MaxBacklog: -1}},
 		{name: "negative buffer", cfg: trivet.Config{RecvBuffer: -1}},
 	}
