@@ -35,8 +35,7 @@ func lexCode(s string) ([]codeToken, error) {
 	var out []codeToken
 	depth := 0
 	for s != "" {
-		c := s[0]
-		switch {
+		switch c := s[0]; {
 		case strings.HasPrefix(s, "\\\n"):
 			s = s[2:]
 		case strings.HasPrefix(s, "\\\r\n"):
@@ -50,45 +49,47 @@ func lexCode(s string) ([]codeToken, error) {
 			s = s[1:]
 		case c == '#':
 			s = s[lineLen(s):]
-		case c == '"' || c == '\'':
-			n := strings.IndexByte(s[1:], c)
-			if n < 0 {
-				return nil, fmt.Errorf("no end of the string %s", s)
-			}
-			text := unescape(s[1 : 1+n])
-			out = append(out, codeToken{codeString, s[:n+2], text})
-			s = s[n+2:]
-		case isDigit(c) || c == '.' && len(s) > 1 && isDigit(s[1]):
-			t, n, err := codeNumberToken(s)
+		default:
+			t, n, err := nextCodeToken(s)
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, t)
-			s = s[n:]
-		case isWord(c):
-			n := wordLen(s)
-			kind := codeName
-			if codeKeywords[s[:n]] {
-				kind = codeOp
-			}
-			out = append(out, codeToken{kind, s[:n], nil})
-			s = s[n:]
-		default:
-			op := codeOperator(s)
-			if op == "" {
-				return nil, fmt.Errorf("unexpected %q", s[:1])
-			}
-			switch op {
-			case "(":
+			switch {
+			case t.kind == codeOp && t.text == "(":
 				depth++
-			case ")":
+			case t.kind == codeOp && t.text == ")":
 				depth--
 			}
-			out = append(out, codeToken{codeOp, op, nil})
-			s = s[len(op):]
+			out = append(out, t)
+			s = s[n:]
 		}
 	}
 	return out, nil
+}
+
+// nextCodeToken reads the token that s begins with, and returns its length.
+func nextCodeToken(s string) (codeToken, int, error) {
+	switch c := s[0]; {
+	case c == '"' || c == '\'':
+		n := strings.IndexByte(s[1:], c)
+		if n < 0 {
+			return codeToken{}, 0, fmt.Errorf("no end of the string %s", s)
+		}
+		return codeToken{codeString, s[:n+2], unescape(s[1 : 1+n])}, n + 2, nil
+	case isDigit(c) || c == '.' && len(s) > 1 && isDigit(s[1]):
+		return codeNumberToken(s)
+	case isWord(c):
+		n := wordLen(s)
+		if codeKeywords[s[:n]] {
+			return codeToken{codeOp, s[:n], nil}, n, nil
+		}
+		return codeToken{codeName, s[:n], nil}, n, nil
+	}
+	op := codeOperator(s)
+	if op == "" {
+		return codeToken{}, 0, fmt.Errorf("unexpected %q", s[:1])
+	}
+	return codeToken{codeOp, op, nil}, len(op), nil
 }
 
 func codeOperator(s string) string {

@@ -3,7 +3,6 @@ package drill
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/trivet-net/trivet/tcp"
@@ -130,6 +129,3 @@ func flagText(flags uint16) string {
 	}
 	return string(b)
 }
-
-// addrOf returns an address as packets have it.
-func addrOf(a netip.Addr) wire.Addr { return wire.AddrFrom(a) }

@@ -146,7 +146,6 @@ type epollItem struct {
 	data   int64
 	last   int64  // what was told, for edges
 	arrive uint64 // bytes received when it was told
-	acked  uint64 // bytes acknowledged when it was told
 	off    bool   // one shot was fired
 }
 

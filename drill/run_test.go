@@ -41,16 +41,20 @@ func TestRunFails(t *testing.T) {
 		{"seq", write + "+0 > P. 2:102(100) ack 1", 9, "the segment differs in seq (expected 2, got 1)"},
 		{"ack", write + "+0 > P. 1:101(100) ack 2", 9, "the segment differs in ack (expected 2, got 1)"},
 		{"window", write + "+0 > P. 1:101(100) ack 1 win 1", 9, "the segment differs in win (expected 1, got 65535)"},
-		{"option too few", write + "+0 > P. 1:101(100) ack 1 <nop,nop,TS val 1 ecr 1>", 9,
-			"the segment differs in an option too few: nop, an option too few: nop, an option too few: TS val 1 ecr 1"},
+		{
+			"option too few", write + "+0 > P. 1:101(100) ack 1 <nop,nop,TS val 1 ecr 1>", 9,
+			"the segment differs in an option too few: nop, an option too few: nop, an option too few: TS val 1 ecr 1",
+		},
 		{"TTL", write + "+0 > [ttl 63] P. 1:101(100) ack 1", 9, "the segment differs in TTL (expected 63, got 64)"},
 		{"ECN", write + "+0 > [ect0] P. 1:101(100) ack 1", 9, "the segment differs in ECN (expected 2, got 0)"},
 		{"late", write + "+.1 > P. 1:101(100) ack 1", 9, "sent at 0.010000, expected at 0.110000"},
 		{"early", write + "+0 > P. 1:101(100) ack 1\n+.1 > P. 1:101(100) ack 1", 10, "sent at 0.210000, expected at 0.110000"},
 		{"outside a range", write + "+.1~+.2 > P. 1:101(100) ack 1", 9, "sent at 0.010000, expected at 0.110000~0.210000"},
 		{"nothing", "+0 > P. 1:101(100) ack 1", 8, "nothing was sent"},
-		{"unexpected", "+0 < P. 1:101(100) ack 1 win 9\n" + write + "+0 > P. 1:101(100) ack 101", 10,
-			"the segment differs in flags (expected P., got .), length (expected 100, got 0)"},
+		{
+			"unexpected", "+0 < P. 1:101(100) ack 1 win 9\n" + write + "+0 > P. 1:101(100) ack 101", 10,
+			"the segment differs in flags (expected P., got .), length (expected 100, got 0)",
+		},
 		{"result", "+0 write(4, ..., 100) = 99", 8, "write returned 100, expected 99 "},
 		{"errno", "+0 connect(3, ..., ...) = -1 EBADF (Bad)", 8, "connect failed with -1 EISCONN (transport endpoint is already connected), expected EBADF"},
 		{"would block", "+0 read(4, ..., 1) = 1", 8, "read would block"},
@@ -101,8 +105,10 @@ func TestRunPasses(t *testing.T) {
 		opt        Options
 	}{
 		{"one line for three segments", write + "+0 > P. 1:2501(2500) ack 1", Options{}},
-		{"strict segments", write + "+0 > . 1:1001(1000) ack 1\n+0 > . 1001:2001(1000) ack 1\n+0 > P. 2001:2501(500) ack 1",
-			Options{Set: []Option{{Name: "strict_segments"}}}},
+		{
+			"strict segments", write + "+0 > . 1:1001(1000) ack 1\n+0 > . 1001:2001(1000) ack 1\n+0 > P. 2001:2501(500) ack 1",
+			Options{Set: []Option{{Name: "strict_segments"}}},
+		},
 		{"lenient PSH", write + "+0 > . 1:2501(2500) ack 1", Options{LenientPSH: true}},
 		{"extra ACK", "+0 < P. 1:101(100) ack 1 win 9999\n" + write + "+0 > P. 1:2501(2500) ack 101", Options{SkipExtraAcks: true}},
 		{"tolerance", write + "+.003 > P. 1:2501(2500) ack 1", Options{Set: []Option{{Name: "tolerance_usecs", Value: "4000"}}}},

@@ -26,8 +26,6 @@ type settings struct {
 	tolerancePercent float64
 	tick             time.Duration // of the timestamps clock; 0: TSval is not compared
 	strictSegments   bool
-	sndbufMin        int
-	fastOpenSysctl   int64
 	files            map[string]int // files that commands made: sizes in bytes
 }
 

@@ -14,8 +14,13 @@ var flagFeatures = []struct {
 	name    string
 	feature string
 }{
-	{"MSG_FASTOPEN", "TCP Fast Open"}, {"MSG_ZEROCOPY", "MSG_ZEROCOPY"}, {"MSG_EOR", "MSG_EOR"},
-	{"MSG_ERRQUEUE", "the error queue"}, {"MSG_OOB", "urgent data"}, {"MSG_PEEK", "MSG_PEEK"}, {"MSG_TRUNC", "MSG_TRUNC"},
+	{"MSG_FASTOPEN", "TCP Fast Open"},
+	{"MSG_ZEROCOPY", "MSG_ZEROCOPY"},
+	{"MSG_EOR", "MSG_EOR"},
+	{"MSG_ERRQUEUE", "the error queue"},
+	{"MSG_OOB", "urgent data"},
+	{"MSG_PEEK", "MSG_PEEK"},
+	{"MSG_TRUNC", "MSG_TRUNC"},
 }
 
 // checkFlags refuses flags that need what there is not.

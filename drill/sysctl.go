@@ -32,7 +32,7 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_syncookies":        numbers((*settings).setCookies),
 	"tcp_mtu_probing":       only("tcp_mtu_probing", 0),
 	"tcp_shrink_window":     only("tcp_shrink_window", 0),
-	"tcp_fastopen":          number(func(s *settings, n int) { s.fastOpenSysctl = int64(n) }),
+	"tcp_fastopen":          nil,
 
 	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
 	"tcp_ecn":                            nil,
