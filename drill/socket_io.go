@@ -7,7 +7,7 @@ import (
 )
 
 // ioFlags are the MSG_ flags that need no feature of their own.
-const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE
+const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
@@ -19,7 +19,6 @@ var flagFeatures = []struct {
 	{"MSG_EOR", "MSG_EOR"},
 	{"MSG_ERRQUEUE", "the error queue"},
 	{"MSG_OOB", "urgent data"},
-	{"MSG_PEEK", "MSG_PEEK"},
 	{"MSG_TRUNC", "MSG_TRUNC"},
 }
 
@@ -203,6 +202,11 @@ func (r *runner) receive(t transfer) attempt {
 	b := make([]byte, t.n)
 	got := 0
 	return func() (outcome, bool) {
+		if unread := s.conn.Info(r.now).Unread; t.flags&constants["MSG_PEEK"] != 0 && unread > 0 {
+			// The stack cannot look at data without taking it, but knows how much
+			// there is.
+			return outcome{n: min(t.n, int64(unread))}, true
+		}
 		n, errno, err := s.readSome(r.now, b[got:])
 		got += n
 		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
