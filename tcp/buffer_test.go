@@ -179,6 +179,27 @@ func TestSmallSegmentsAreCollected(t *testing.T) {
 	b.clear()
 }
 
+// Whatever the sizes, what is queued pins at most eight times its own size, and
+// a block to begin with.
+func TestPinnedMemory(t *testing.T) {
+	for _, sizes := range [][]int{{1448, 1}, {512, 1}, {1}, {511}, {2048, 1, 1}, {100, 600}} {
+		var b recvBuffer
+		for i := range 2000 {
+			k := block.Get(block.Small)
+			b.append(block.Chunk{Block: k, Data: k.Bytes()[:sizes[i%len(sizes)]]})
+			k.Release()
+		}
+		pinned := 0
+		for _, c := range b.chunks[b.head:] {
+			pinned += c.Block.Cap()
+		}
+		if most := 8*b.size + block.Medium; pinned > most {
+			t.Errorf("segments of %v: %d bytes pin %d, want at most %d", sizes, b.size, pinned, most)
+		}
+		b.clear()
+	}
+}
+
 // An idle connection keeps no block, and no long queue.
 func TestIdleConnectionKeepsNothing(t *testing.T) {
 	d := newDriver(t, withAllOptions).connect()

@@ -64,6 +64,7 @@ type end struct {
 	keepOpen          bool  // never closes by itself
 	err               error // the first error that was not EAGAIN or EOF
 	edge              seqnum.Value
+	buffer            int // the largest receive buffer there was
 }
 
 // stream is what an end of the pair sends: each position is known.
@@ -302,6 +303,10 @@ func (p *pair) check(e *end) {
 	p.blocks.noteConn(c)
 	if err := invariants(c); err != nil {
 		p.fatalf("end %v: %v", c.id.LocalPort, err)
+	}
+	e.buffer = max(e.buffer, c.opt.RecvBuffer)
+	if n := c.rcvbuf.size; n > e.buffer+e.buffer/8+1<<c.rcv.shift {
+		p.fatalf("%d bytes in a receive buffer of %d", n, e.buffer)
 	}
 	if c.state.Synchronized() && c.rcv.adv.Less(e.edge) && e.edge != 0 {
 		p.fatalf("right edge moved left from %d to %d", e.edge, c.rcv.adv)

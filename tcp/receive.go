@@ -43,9 +43,10 @@ func (c *Conn) read(p []byte) (int, error) {
 // window is RCV.WND: what the peer may still send, as announced.
 func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
 
-// freeEdge is how far the right edge could be moved with the buffer as it is.
+// freeEdge is where the buffer as it is would put the right edge: behind
+// RCV.NXT when there is more in it than it should hold.
 func (c *Conn) freeEdge() seqnum.Value {
-	free := max(0, c.opt.RecvBuffer-c.rcvbuf.size)
+	free := c.opt.RecvBuffer - c.rcvbuf.size
 	if !c.rcv.scaled {
 		free = min(free, 0xffff)
 	}

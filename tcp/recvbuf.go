@@ -27,8 +27,13 @@ func (b *recvBuffer) append(d block.Chunk) {
 			return
 		}
 	}
-	// A copy goes into a block that grows with the queue.
-	c, owned := keep(d, min(b.size, block.Medium))
+	// A copy goes into a small block, and into a larger one only when it has
+	// filled one: what a few bytes pin stays in proportion.
+	size := block.Small
+	if b.owned && !b.empty() {
+		size = block.Medium
+	}
+	c, owned := keep(d, size)
 	b.push(c)
 	b.owned = owned
 }

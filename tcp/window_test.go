@@ -475,3 +475,40 @@ func TestAckWhileProbing(t *testing.T) {
 		t.Errorf("timers %v run for nothing", d.c.timers)
 	}
 }
+
+// RFC 7323, Section 2.4 (R7323-6): the same with a user who never reads, down to
+// the closed window. Rounding may cost a reserve of an eighth of the buffer;
+// past it, and only there, the edge gives way by less than a unit of the shift.
+func TestWindowClosesWithoutMovingLeft(t *testing.T) {
+	for _, tt := range []struct {
+		buffer, size int
+		exact        bool // the reserve is not reached
+	}{
+		{1 << 20, 1000, true}, {1 << 20, 999, true}, {1 << 20, 900, true}, {70_000, 1, false}, {70_000, 2, true}, {16 << 20, 700, false},
+	} {
+		t.Run(fmt.Sprint(tt.buffer, tt.size), func(t *testing.T) {
+			d := newDriver(t, withConfig(func(c *Config) { c.NoWindowScale = false }), withOptions(Options{RecvBuffer: tt.buffer})).connect()
+			d.cfg.Trace = nil
+			edge, at := d.c.rcv.adv, 1
+			for d.c.window() > 0 {
+				d.input(seg{f: wire.ACK, seq: at, ack: 1, n: min(tt.size, int(d.c.window()))})
+				at = d.c.rcv.nxt.Diff(testIRS)
+				d.c.wants.ack = true
+				d.output()
+				d.sent = d.sent[:0]
+				e := d.last.Ack.Add(seqnum.Size(d.last.Window) << d.c.rcv.shift)
+				slack := 0
+				if !tt.exact {
+					slack = 1<<d.c.rcv.shift - 1
+				}
+				if e.Diff(edge) < -slack {
+					t.Fatalf("after %d bytes the edge moved by %d", at, e.Diff(edge))
+				}
+				edge = seqnum.Max(e, edge)
+			}
+			if most := tt.buffer + tt.buffer/8 + 1<<d.c.rcv.shift; d.c.rcvbuf.size > most {
+				t.Errorf("%d bytes taken, want at most %d", d.c.rcvbuf.size, most)
+			}
+		})
+	}
+}
