@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/trivet-net/trivet/internal/netns"
 )
@@ -73,11 +74,10 @@ func eachOpener(t *testing.T, f func(t *testing.T, dial dialer)) {
 
 // noGoroutinesLeft waits for goroutines that have done their work to end.
 func noGoroutinesLeft(t testing.TB, before int) {
-	for range 1000 {
+	for start := time.Now(); time.Since(start) < 10*time.Second; runtime.Gosched() {
 		if runtime.NumGoroutine() <= before {
 			return
 		}
-		runtime.Gosched()
 	}
 	b := make([]byte, 1<<20)
 	t.Errorf("%d goroutines, before %d:\n%s", runtime.NumGoroutine(), before, b[:runtime.Stack(b, true)])

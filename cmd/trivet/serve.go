@@ -37,7 +37,12 @@ Ctrl-C or SIGTERM closes every connection, waits up to --drain for the other
 ends to agree, resets those that remain, and removes the device. A second
 signal ends the program at once.
 
-It needs root or CAP_NET_ADMIN, or a network namespace of its own.`,
+It needs root or CAP_NET_ADMIN, or a network namespace of its own, or a device
+that root has made and configured for the user beforehand:
+
+  ip tuntap add dev trivet0 mode tun user $USER
+  ip addr add 10.1.0.1/24 dev trivet0
+  ip link set trivet0 up`,
 		Example: `  sudo trivet serve --tun trivet0 --addr 10.1.0.2/24 --peer 10.1.0.1/24
 
   # IPv4 and IPv6

@@ -15,7 +15,9 @@
 //
 // Opening a device needs CAP_NET_ADMIN in the user namespace that owns the
 // network namespace; the error says so. The device goes away when it is closed
-// or the process ends.
+// or the process ends. A persistent device that its administrator has made for
+// a user ("ip tuntap add dev NAME mode tun user USER") and configured needs no
+// capability, and stays.
 //
 // Unless Config.NoOffload is set, packets carry the header of virtio-net
 // (Virtual I/O Device 1.2, Section 5.1.6), by which TCP super-segments pass
