@@ -31,7 +31,8 @@ type flow struct {
 
 	label, scriptLabel uint32 // IPv6 flow label
 
-	written []byte // what the user wrote, from sequence number 1
+	written  []byte // what the user wrote, from sequence number 1
+	answered int    // all its packets with a lower index are consumed
 }
 
 func newFlow(t wire.FourTuple) *flow { return &flow{tuple: t, stamps: map[uint32]uint32{}} }

@@ -7,7 +7,8 @@ import (
 )
 
 // lookup returns the value of a name in %{ }%: a constant, or a field of the
-// tcp_info of the connection under test.
+// tcp_info of the connection under test. Without a connection it leaves the
+// interpreter with a failure.
 func (r *runner) lookup(name string) (value, bool) {
 	if n, ok := codeConstants[name]; ok {
 		return n, true
@@ -17,7 +18,7 @@ func (r *runner) lookup(name string) (value, bool) {
 		return nil, false
 	}
 	if r.flow == nil || r.flow.conn == nil {
-		return nil, false
+		panic(failf("no connection to tell %s of: it was not accepted yet", name))
 	}
 	info := r.flow.conn.Info(r.now)
 	return f(&info), true

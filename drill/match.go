@@ -15,37 +15,27 @@ import (
 // them. Segments in a row are taken as one, up to the length that the line
 // has.
 func (r *runner) expectTCP(f *flow, p *Packet, lo, hi tcp.Time, slack time.Duration) error {
-	s, err := r.next(f, r.waitEnd(hi))
+	i, err := r.next(f, f.answered, r.waitEnd(hi))
 	if err != nil {
 		return err
 	}
-	if s == nil {
+	if i < 0 {
 		return failf("nothing was sent")
 	}
+	s := r.sent[i]
 	f.learn(s)
-	whole := *s
-	whole.payload = append([]byte(nil), s.payload...)
-	whole.consumed = false
-	parts := []*sentPacket{s}
-	for len(whole.payload) < p.TCP.Len && !r.set.strictSegments && len(s.payload) > 0 && joins(&whole) {
-		q, err := r.nextPart(f, &whole, parts[len(parts)-1], hi, slack)
-		if err != nil {
-			return err
-		}
-		if q == nil {
-			break
-		}
-		t := *whole.tcp
-		t.flags = t.flags&^uint16(wire.PSH|wire.FIN) | q.tcp.flags
-		t.ack, t.window, t.options = q.tcp.ack, q.tcp.window, q.tcp.options
-		whole.tcp = &t
-		whole.payload = append(whole.payload, q.payload...)
-		parts = append(parts, q)
+	end := r.now
+	if hi != forever {
+		end = hi.Add(slack)
+	}
+	whole, parts, err := r.gather(f, i, p.TCP.Len, end)
+	if err != nil {
+		return err
 	}
 	if err := r.checkTime(s, lo, hi, slack); err != nil {
 		return err
 	}
-	if diff := r.compare(f, p, &whole); len(diff) > 0 {
+	if diff := r.compare(f, p, whole); len(diff) > 0 {
 		return &mismatch{packet: s, failure: failure{
 			reason: "the segment differs in " + strings.Join(diff, ", "),
 			got:    stampText(s.at) + " " + whole.text(),
@@ -54,49 +44,44 @@ func (r *runner) expectTCP(f *flow, p *Packet, lo, hi tcp.Time, slack time.Durat
 	for _, q := range parts {
 		q.consumed = true
 	}
+	f.answered = i + 1
 	f.noteStamp(p.TCP, whole.tcp)
 	r.now = max(r.now, s.at)
 	return nil
 }
 
-// joins reports whether a segment may be the beginning of what a line has.
-func joins(s *sentPacket) bool {
-	return s.tcp.flags&uint16(wire.SYN|wire.RST|wire.FIN) == 0
-}
-
-// nextPart returns the segment that continues whole, nil if there is none.
-func (r *runner) nextPart(f *flow, whole, last *sentPacket, hi tcp.Time, slack time.Duration) (*sentPacket, error) {
-	last.consumed = true
-	defer func() { last.consumed = false }()
-	hidden := []*sentPacket{}
-	for _, q := range r.sent {
-		if q == last {
+// gather puts the segment at index i and those that continue it together, up to
+// n bytes of text, and returns the whole and its parts. It waits for them until
+// end.
+func (r *runner) gather(f *flow, i, n int, end tcp.Time) (*sentPacket, []*sentPacket, error) {
+	s := r.sent[i]
+	parts := []*sentPacket{s}
+	if r.set.strictSegments || len(s.payload) == 0 || len(s.payload) >= n || s.has(wire.SYN|wire.RST|wire.FIN) {
+		return s, parts, nil
+	}
+	whole, header := *s, *s.tcp
+	whole.tcp = &header
+	whole.payload = append([]byte(nil), s.payload...)
+	for len(whole.payload) < n && !whole.has(wire.FIN) {
+		var err error
+		if i, err = r.next(f, i+1, max(r.now, end)); i < 0 {
+			return &whole, parts, err
+		}
+		q := r.sent[i]
+		if q.tcp.seq != header.seq+uint32(len(whole.payload)) || len(q.payload) == 0 || q.tcp.ack != header.ack ||
+			q.has(wire.SYN|wire.RST) {
 			break
 		}
-		if !q.consumed && !q.in && q.flow == f {
-			q.consumed = true
-			hidden = append(hidden, q)
-		}
+		header.flags = header.flags&^uint16(wire.PSH|wire.FIN) | q.tcp.flags
+		header.window, header.options = q.tcp.window, q.tcp.options
+		whole.payload = append(whole.payload, q.payload...)
+		parts = append(parts, q)
 	}
-	defer func() {
-		for _, q := range hidden {
-			q.consumed = false
-		}
-	}()
-	wait := r.now
-	if hi != forever {
-		wait = max(wait, hi.Add(slack))
-	}
-	q, err := r.next(f, wait)
-	if q == nil || err != nil {
-		return nil, err
-	}
-	if q.tcp.seq != whole.tcp.seq+uint32(len(whole.payload)) || len(q.payload) == 0 ||
-		q.tcp.flags&uint16(wire.SYN|wire.RST) != 0 || q.tcp.ack != whole.tcp.ack {
-		return nil, nil
-	}
-	return q, nil
+	return &whole, parts, nil
 }
+
+// has reports whether any of the control bits is set.
+func (s *sentPacket) has(f wire.Flags) bool { return s.tcp.flags&uint16(f) != 0 }
 
 // noteStamp pairs the TSval of the script with that on the wire.
 func (f *flow) noteStamp(t *TCP, w *tcpHeader) {

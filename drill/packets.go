@@ -183,19 +183,23 @@ func (r *runner) icmpBytes(h *header, f *flow, m *ICMP) ([]byte, error) {
 	return h.appendICMP(v, body, data[:min(len(data), room)]), nil
 }
 
-// next returns the first packet of the flow (of ICMP if f is nil) that no line
-// answered for yet, waiting for it until hi.
-func (r *runner) next(f *flow, hi tcp.Time) (*sentPacket, error) {
-	find := func() *sentPacket {
-		for _, s := range r.sent {
-			if !s.consumed && !s.in && (s.tcp == nil) == (f == nil) && s.flow == f {
-				return s
+// next returns the index of the first packet, from the one at index from on,
+// that is of the flow (of ICMP if f is nil) and that no line answered for yet;
+// it waits for one until hi. -1: none came.
+func (r *runner) next(f *flow, from int, hi tcp.Time) (int, error) {
+	find := func() bool {
+		for ; from < len(r.sent); from++ {
+			if s := r.sent[from]; !s.consumed && (s.tcp == nil) == (f == nil) && s.flow == f {
+				return true
 			}
 		}
-		return nil
+		return false
 	}
-	_, err := r.until(hi, func() bool { return find() != nil })
-	return find(), err
+	found, err := r.until(hi, find)
+	if !found {
+		return -1, err
+	}
+	return from, nil
 }
 
 // lookAhead is how long after its time a missing packet is waited for, to say
@@ -256,13 +260,14 @@ func (r *runner) expectICMP(p *Packet, lo, hi tcp.Time, slack time.Duration) err
 	if !ok {
 		return &unsupported{"icmp " + p.ICMP.Type + " " + p.ICMP.Code}
 	}
-	s, err := r.next(nil, r.waitEnd(hi))
+	i, err := r.next(nil, 0, r.waitEnd(hi))
 	if err != nil {
 		return err
 	}
-	if s == nil {
+	if i < 0 {
 		return failf("nothing was sent")
 	}
+	s := r.sent[i]
 	s.consumed = true
 	if err := r.checkTime(s, lo, hi, slack); err != nil {
 		return err

@@ -247,6 +247,9 @@ func (r *runner) codeEvent(c *Code) error {
 	if e, ok := errors.AsType[*codeError](err); ok {
 		return &failure{reason: e.text, expected: strings.TrimSpace(c.Text)}
 	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
 	return &unsupported{"code: " + err.Error()}
 }
 
