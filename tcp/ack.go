@@ -80,7 +80,6 @@ func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
 // ackNew handles SND.UNA < SEG.ACK =< SND.NXT.
 func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.rule(now, RuleAckNew)
-	flight := c.outstanding()
 	acked := seg.Ack.Diff(c.snd.una)
 	data := max(0, min(seg.Ack.Diff(c.dataStart()), c.sndbuf.size))
 	c.snd.una = seg.Ack
@@ -92,7 +91,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
 	c.softErr = nil // it was overcome
-	c.recoverOnAck(now, acked, flight)
+	c.recoverOnAck(now, acked)
 	c.restartTimers(now)
 	if c.finAcked() {
 		c.rule(now, RuleFinAcked)
@@ -104,6 +103,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 func (c *Conn) catchUp() {
 	c.snd.small = seqnum.Max(c.snd.small, c.snd.una)
 	c.rtt.next = seqnum.Max(c.rtt.next, c.snd.una)
+	c.usage.end = seqnum.Max(c.usage.end, c.snd.una)
 	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una.Add(^seqnum.Size(0)))
 }
 

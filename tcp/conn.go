@@ -32,6 +32,7 @@ type Conn struct {
 	cc       congestion
 	reno     reno // the memory of cc while there is one algorithm
 	loss     recovery
+	usage    usage
 
 	sndbuf sendBuffer
 	rcvbuf recvBuffer

@@ -22,7 +22,6 @@ type recovery struct {
 	phase     lossPhase
 	impatient bool         // a partial ACK came: the timer keeps running
 	force     bool         // send one segment whatever the congestion window says
-	limited   bool         // the congestion window is what limits sending
 	recover   seqnum.Value // an ACK of it ends the recovery
 	from, to  seqnum.Value
 	dupAcks   int
@@ -55,9 +54,8 @@ func (c *Conn) congestionRoom() int {
 	return room
 }
 
-// recoverOnAck handles an ACK of acked new bytes that found flight bytes
-// outstanding.
-func (c *Conn) recoverOnAck(now Time, acked, flight int) {
+// recoverOnAck handles an ACK of acked new bytes.
+func (c *Conn) recoverOnAck(now Time, acked int) {
 	l := &c.loss
 	l.dupAcks, l.extra = 0, 0
 	if l.from.Less(c.snd.una) {
@@ -68,8 +66,7 @@ func (c *Conn) recoverOnAck(now Time, acked, flight int) {
 	}
 	switch l.phase {
 	case lossOpen:
-		// RFC 7661, Section 4.3: no growth on credit that was not used.
-		if l.limited || (c.cc.window() < c.cc.threshold() && 2*flight > c.cc.window()) {
+		if c.usage.mayGrow(c.cc.window(), c.cc.threshold()) {
 			c.cc.acked(acked)
 		}
 	case lossFast:

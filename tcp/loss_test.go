@@ -289,8 +289,8 @@ func TestSuperSegments(t *testing.T) {
 	d.open.Path.MaxSuper = 64000
 	d.connect()
 	d.write(30_500)
-	d.want(". 1:2001(2000) ack 1", ". 2001:4001(2000) ack 1", ". 4001:6001(2000) ack 1",
-		". 6001:8001(2000) ack 1", ". 8001:10001(2000) ack 1")
+	d.want("P. 1:2001(2000) ack 1", "P. 2001:4001(2000) ack 1", "P. 4001:6001(2000) ack 1",
+		"P. 6001:8001(2000) ack 1", "P. 8001:10001(2000) ack 1")
 	if s := d.batch.Segments[0]; s.SegSize != 1000 || s.Count != 2 {
 		t.Errorf("SegSize %v, Count %v, want 1000, 2", s.SegSize, s.Count)
 	}
@@ -299,5 +299,5 @@ func TestSuperSegments(t *testing.T) {
 		d.sent = d.sent[:0]
 	}
 	d.ack(10001, 1)
-	d.want(". 26001:30001(4000) ack 1")
+	d.want("P. 26001:30001(4000) ack 1")
 }

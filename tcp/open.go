@@ -97,7 +97,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	}
 	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
 	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
-	c.loss.recover = o.ISS
+	c.loss.recover, c.usage.end = o.ISS, o.ISS
 	c.setMSS()
 	c.reno = newReno(c.snd.mss, cfg.InitialWindow)
 	c.cc = &c.reno
@@ -230,7 +230,8 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 		c.reno = newReno(c.snd.mss, 1)
 	}
 	c.count.retransmits = 0
-	c.count.lastRecv = now
+	// Linux counts the time without data from here, too.
+	c.count.lastRecv, c.count.lastDataRecv = now, now
 	c.restartTimers(now)
 	if c.state.Synchronized() {
 		c.rule(now, rule) // in FIN-WAIT-1 already

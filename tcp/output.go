@@ -92,6 +92,7 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 		if c.loss.dupAcks > 0 {
 			c.loss.extra += size
 		}
+		c.usage.sent(c.snd.una, c.snd.nxt, c.outstanding())
 		c.rtt.start(now, c.snd.nxt)
 		c.emit(now, seg)
 	}
@@ -107,7 +108,7 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 func (c *Conn) nextSize() (size int, fin bool) {
 	avail := c.unsent()
 	usable := c.windowEdge().Diff(c.snd.nxt)
-	c.loss.limited = false
+	c.usage.limited = false
 	if usable <= 0 {
 		return 0, false // the window is used up, or was taken back
 	}
@@ -120,10 +121,10 @@ func (c *Conn) nextSize() (size int, fin bool) {
 	}
 	n := min(avail, usable)
 	if room < min(n, c.snd.mss) {
-		c.loss.limited = true
+		c.usage.limited = true
 		return 0, false
 	}
-	c.loss.limited = room <= n
+	c.usage.limited = room <= n
 	size = c.segmentSize(min(n, room), avail)
 	if tail := size % c.dataMSS(); tail > 0 && !c.maySendSmall(tail, avail-size+tail) {
 		size -= tail
@@ -242,8 +243,10 @@ func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) 
 		if n > mss {
 			seg.SegSize, seg.Count = mss, (n+mss-1)/mss
 		}
-		if seq.Add(seqnum.Size(n)) == c.dataEnd() {
+		if seg.SegSize > 0 || seq.Add(seqnum.Size(n)) == c.dataEnd() {
 			// RFC 9293, Section 3.9.1.2 (MUST-61): the last of what is queued.
+			// And, as Linux does, each super-segment, so that a receiver that
+			// merges segments delivers it without waiting for the next.
 			seg.Flags |= wire.PSH
 		}
 	}
