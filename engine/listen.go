@@ -106,6 +106,10 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 // Addr returns the address listened on.
 func (l *Listener) Addr() netip.AddrPort { return l.addr }
 
+// SetOptions changes the options that connections get from now on. What a
+// SYN,ACK has announced (MaxSeg, the window) stays announced.
+func (l *Listener) SetOptions(o tcp.Options) { l.options = o }
+
 // Accept returns the next established connection, nil when there is none. Its
 // peer may have closed or reset it since.
 func (l *Listener) Accept() *Conn {

@@ -141,3 +141,21 @@ func readAll(t testing.TB, h *host, c *Conn) (all []byte) {
 		}
 	}
 }
+
+// SOCK-80: accepted connections inherit the listener's options, those that were
+// set after listen(), too.
+func TestListenerOptionsSetLater(t *testing.T) {
+	p := newPair(t, Config{})
+	l, err := p.b.e.Listen(p.b.now, netip.AddrPortFrom(addrB, 80), ListenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetOptions(tcp.Options{MaxSeg: 500, NoDelay: true})
+	a, b := p.dial(l)
+	if o := b.Options(); o.MaxSeg != 500 || !o.NoDelay {
+		t.Errorf("accepted with %+v, want MaxSeg 500, NoDelay", o)
+	}
+	if i := a.Info(p.a.now); i.SndMSS != 500-12 {
+		t.Errorf("the client sends segments of %d bytes, want 488 and the timestamps", i.SndMSS)
+	}
+}
