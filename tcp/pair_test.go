@@ -606,3 +606,22 @@ func TestTransferAfterSimultaneousOpen(t *testing.T) {
 		p.wantComplete()
 	}
 }
+
+// The same calls at the same times give the same segments: a simulation can be
+// run again, event by event.
+func TestSameSeedSameEvents(t *testing.T) {
+	run := func() []string {
+		p := newPair(t, 99, network{delay: 10 * time.Millisecond, loss: 0.1, jitter: 20 * time.Millisecond})
+		p.ends[0].toSend, p.ends[1].toSend = 30_000, 20_000
+		p.dial(p.ends[0])
+		p.run()
+		p.wantComplete()
+		return p.log
+	}
+	first, second := run(), run()
+	for i := range first {
+		if first[i] != second[i] {
+			t.Fatalf("the first time %q, the second %q", first[i], second[i])
+		}
+	}
+}
