@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// row is one workload's figures.
+type row struct {
+	workload workload
+	variants []string
+	values   map[string]map[string][]float64 // by variant and metric
+	failures []string
+	skipped  string // why, if it was
+}
+
+// measure runs the workloads, the variants of each in turn.
+func measure(list []workload, o options) ([]row, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for i, w := range list {
+		r := row{workload: w, values: map[string]map[string][]float64{}}
+		for _, v := range w.variants {
+			if strings.HasPrefix(v, o.only) {
+				r.variants = append(r.variants, v)
+			}
+		}
+		progress("[%d/%d] %s: %s", i+1, len(list), w.name, w.about)
+		if w.needRoot && !isRoot() {
+			r.skipped = "needs root"
+			progress("  skipped: %s", r.skipped)
+		} else {
+			r.measure(self, o)
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func (r *row) measure(self string, o options) {
+	w := r.workload
+	rounds := o.rounds
+	if w.rounds > 0 {
+		rounds = min(rounds, w.rounds)
+	}
+	for round := range rounds {
+		for _, v := range r.variants {
+			ord := order{Workload: w.name, Settings: settings{Time: o.time, Variant: v, Executor: self}}
+			if o.profile != "" && round == rounds-1 {
+				ord.Profile = filepath.Join(o.profile, strings.ReplaceAll(w.name+" "+v, "/", "_")+".pprof")
+			}
+			res, err := spawn(w, ord)
+			if err != nil {
+				r.failures = append(r.failures, fmt.Sprintf("%s: %v", v, err))
+				progress("  %d/%d %-16s failed: %v", round+1, rounds, v, err)
+				continue
+			}
+			r.add(v, res)
+			progress("  %d/%d %-16s %s", round+1, rounds, v, brief(w, res))
+		}
+	}
+}
+
+func (r *row) add(variant string, res result) {
+	if r.values[variant] == nil {
+		r.values[variant] = map[string][]float64{}
+	}
+	for name, v := range res {
+		r.values[variant][name] = append(r.values[variant][name], v)
+	}
+}
+
+// brief is one run on one line.
+func brief(w workload, res result) string {
+	var parts []string
+	for _, m := range w.metrics {
+		if v, ok := res[m.name]; ok {
+			parts = append(parts, figure(v)+" "+m.unit)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// summary returns the figures of a metric, with N 0 if there are none.
+func (r *row) summary(variant, metric string) summary {
+	return summarize(r.values[variant][metric])
+}
+
+// ratio returns how many times better Trivet is than the better of gVisor's
+// variants, and that variant's median. It reports false if one is missing.
+func (r *row) ratio(m metric) (ratio, gvisor float64, ok bool) {
+	t := r.summary("trivet", m.name)
+	for _, v := range r.variants {
+		s := r.summary(v, m.name)
+		if !strings.HasPrefix(v, "gvisor") || s.N == 0 {
+			continue
+		}
+		if !ok || (s.Median > gvisor) == m.more {
+			gvisor, ok = s.Median, true
+		}
+	}
+	if t.N == 0 || !ok {
+		return 0, 0, false
+	}
+	return improvement(t.Median, gvisor, m.more), gvisor, true
+}
