@@ -109,7 +109,7 @@ func TestRunPasses(t *testing.T) {
 		{"one line for three segments", write + "+0 > P. 1:2501(2500) ack 1", Options{}},
 		{
 			"strict segments", write + "+0 > . 1:1001(1000) ack 1\n+0 > . 1001:2001(1000) ack 1\n+0 > P. 2001:2501(500) ack 1",
-			Options{Set: []Option{{Name: "strict_segments"}}},
+			Options{Set: []Option{{Name: "strict_segments"}}, LenientPSH: true},
 		},
 		{"lenient PSH", write + "+0 > . 1:2501(2500) ack 1", Options{LenientPSH: true}},
 		{"extra ACK", "+0 < P. 1:101(100) ack 1 win 9999\n" + write + "+0 > P. 1:2501(2500) ack 101", Options{SkipExtraAcks: true}},
