@@ -70,7 +70,7 @@ func TestAwaitTaken(t *testing.T) {
 }
 
 // A connection that its user closed goes on until the protocol is done, as an
-// orphan (SOCK-32, D-48); then nothing of it is left.
+// orphan (SOCK-32, SOCK-48); then nothing of it is left.
 func TestOrphan(t *testing.T) {
 	h := newHost(t, Config{}, addrA)
 	l := h.listen("10.0.0.1:80", ListenOptions{})

@@ -15,6 +15,7 @@ type Engine struct {
 	table     table // connections and half-open connections
 	listeners listeners
 	timeWaits timeWaits
+	paths     pathMTUs
 	timers    timers
 	ports     portSlots
 	resets    limiter

@@ -39,7 +39,9 @@ func (e *Engine) inputError(now tcp.Time, m *wire.ICMP) {
 	case n.half != nil:
 		e.errorHalfOpen(now, n.half, m, hard)
 	case m.Kind == wire.ICMPTooBig:
-		n.conn.tcp.ICMPTooBig(now, m.TCPSeq, m.MTU)
+		if n.conn.tcp.ICMPTooBig(now, m.TCPSeq, m.MTU) {
+			e.paths.learn(now, &m.Tuple.RemoteAddr, n.conn.tcp.Info(now).PMTU)
+		}
 		e.settle(now, n.conn)
 	default:
 		n.conn.tcp.ICMPError(now, m.TCPSeq, err, hard)

@@ -119,6 +119,9 @@ type counts struct {
 type Path struct {
 	// MTU is the size of the largest IP packet, in bytes.
 	MTU int
+	// Known is a lower MTU that the path is known to have, in bytes; 0: none.
+	// It does not change what we announce to receive.
+	Known int
 	// MaxSuper bounds the payload of a super-segment, in bytes; 0 means that
 	// none are to be formed.
 	MaxSuper int

@@ -96,6 +96,9 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 		c.rcv.shift = shiftFor(c.opt.RecvBuffer)
 	}
 	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
+	if c.path.Known > 0 {
+		c.path.MTU = min(c.path.MTU, c.path.Known)
+	}
 	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
 	c.setMSS()
