@@ -139,7 +139,7 @@ func inWindow(seg *wire.Segment, nxt seqnum.Value, wnd seqnum.Size) bool {
 	case n == 0 || wnd == 0:
 		return wnd > 0 && seg.Seq.In(nxt, wnd)
 	default:
-		return seg.Seq.In(nxt, wnd) || seg.End().Add(^seqnum.Size(0)).In(nxt, wnd)
+		return seg.Seq.Less(nxt.Add(wnd)) && nxt.Less(seg.End())
 	}
 }
 

@@ -105,7 +105,10 @@ func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
 		return true
 	case n == 0 && seg.Seq.In(c.rcv.nxt, wnd):
 		return true
-	case n > 0 && wnd > 0 && (seg.Seq.In(c.rcv.nxt, wnd) || seg.End().Add(^seqnum.Size(0)).In(c.rcv.nxt, wnd)):
+	case n > 0 && wnd > 0 && seg.Seq.Less(c.rcv.adv) && c.rcv.nxt.Less(seg.End()):
+		// Also one that reaches beyond both edges, which the RFC's test of its
+		// ends would refuse: put together from several segments, it may hold
+		// acceptable ones. It is cut like all others; Linux takes it too.
 		return true
 	case seg.Flags.Has(wire.RST):
 		if c.resetInDisguise(seg.Seq) {

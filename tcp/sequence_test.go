@@ -93,6 +93,7 @@ func TestAcceptability(t *testing.T) {
 		{"text at RCV.NXT", open, 1, 100, true},
 		{"first byte at the last number", open, 3000, 100, true},
 		{"last byte at RCV.NXT", open, -99, 101, true},
+		{"text beyond both edges", open, -99, 4000, true},
 		{"text before", open, -99, 100, false},
 		{"text after", open, 3001, 100, false},
 		{"empty at RCV.NXT, no window", closed, 3001, 0, true},

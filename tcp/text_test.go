@@ -134,6 +134,18 @@ func TestTrimToWindow(t *testing.T) {
 	d.want(". 1:1(0) ack 3001 win 3000")
 }
 
+// RFC 9293, Section 3.10.7.4, seventh check: of a unit that reaches beyond both
+// edges of the window, as one made of several segments may, the middle is taken.
+func TestTrimBothSides(t *testing.T) {
+	d := newDriver(t, withOptions(Options{RecvBuffer: 3000})).connect()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 2000})
+	d.want(". 1:1(0) ack 2001 win 1000")
+	d.in(seg{f: wire.ACK, seq: 1001, ack: 1, n: 4000, count: 4})
+	d.want(". 1:1(0) ack 3001 win 0")
+	d.wantRule(RuleTrimmed)
+	d.read(1, 3000)
+}
+
 // RFC 9293, Section 3.10.7.4: CLOSE-WAIT and after: the stream of the peer has
 // ended. Text after its end is dropped, with an ACK at most.
 func TestTextAfterFin(t *testing.T) {
