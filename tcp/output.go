@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"math"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -305,6 +307,7 @@ func (c *Conn) sendSyn(now Time, out *Batch) {
 	if c.state != StateSynSent {
 		seg.Flags |= wire.ACK
 		seg.Ack = c.rcv.nxt
+		seg.Window = uint16(min(c.window(), math.MaxUint16)) // less what came with the SYN
 	}
 	seg.Retransmit = c.snd.nxt != c.iss
 	if !seg.Retransmit {

@@ -87,6 +87,19 @@ func TestSynWithText(t *testing.T) {
 	d.wantRead(5, nil)
 }
 
+// RFC 9293, Section 3.8.6: the window of our SYN,ACK is less what came with the
+// SYN of a simultaneous open, for which the buffer has room no more.
+func TestSynWithTextTakesWindow(t *testing.T) {
+	d := newDriver(t, withOptions(Options{RecvBuffer: 3000}))
+	d.dial()
+	d.in(seg{f: wire.SYN, text: string(pattern(1, 2000))})
+	d.want("S. 0:0(0) ack 2001 win 1000")
+	d.advance(time.Second)
+	d.want("S. 0:0(0) ack 2001 win 1000")
+	d.in(seg{f: wire.ACK, seq: 2001, ack: 1})
+	d.read(1, 2000)
+}
+
 // RFC 9293, Section 3.10.2, 3.10.3 (SOCK-25): sending and receiving wait until
 // the connection is open; shutdown has nothing to shut (SOCK-24).
 func TestCallsInSynSent(t *testing.T) {
