@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
@@ -27,7 +29,8 @@ func (e *Engine) inputTimeWait(now tcp.Time, i index) {
 	case r.sndNxt.Less(e.seg.Ack):
 		e.rule(now, t, tcp.RuleAckUnsent)
 		e.answerTimeWait(now, r)
-	case e.seg.Ack.Less(r.sndNxt.Add(^seqnum.Size(0xffff))):
+	case e.seg.Ack.Add(math.MaxUint16).Less(r.sndNxt):
+		// MAX.SND.WND is forgotten: that of a peer without scaling stands for it.
 		e.rule(now, t, tcp.RuleChallengeAckOld)
 		e.answerTimeWait(now, r)
 	default:
