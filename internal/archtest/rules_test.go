@@ -39,6 +39,7 @@ var rules = map[string]rule{
 	"internal/archtest": {kind: library},
 	"internal/doctest":  {kind: library},
 	"internal/netns":    {kind: library},
+	"conformance":       {kind: library},
 	"wire":              {kind: pure, imports: []string{"seqnum", "internal/block"}},
 	"tcp":               {kind: pure, imports: ground},
 	"engine":            {kind: pure, imports: append(ground[:len(ground):len(ground)], "tcp")},
