@@ -136,7 +136,8 @@ func (r *runner) finishCall(p *pendingCall, o outcome) error {
 	return nil
 }
 
-// handlers are the system calls.
+// handlers are the system calls. They are set by init because they lead back to
+// the map themselves.
 var handlers map[string]func(*runner, *Call, *pendingCall) (attempt, error)
 
 func init() {
