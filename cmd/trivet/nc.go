@@ -4,9 +4,11 @@ import (
 	"context"
 	"io"
 	"net"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 )
 
 func newNCCommand() *cobra.Command {
@@ -17,7 +19,8 @@ func newNCCommand() *cobra.Command {
 		Long: `Nc creates a TUN device as serve does, connects from the Trivet host to a TCP
 port, sends what it reads from standard input and prints what it receives. At
 the end of the input it closes its half of the connection and goes on receiving
-until the other side has closed too.`,
+until the other side has closed too. When the other side closes first it goes on
+sending, unless the input is a terminal.`,
 		Example: `  printf 'GET / HTTP/1.0\r\n\r\n' |
       sudo trivet nc 10.1.0.1 8000 --tun trivet0 --addr 10.1.0.2/24 --peer 10.1.0.1/24`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -68,6 +71,9 @@ func netcat(ctx context.Context, address string, flags *hostFlags, in io.Reader,
 			return ctx.Err()
 		}
 		return err
+	}
+	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return nil // who types has seen the answer
 	}
 	select {
 	case err := <-sent:

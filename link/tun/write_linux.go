@@ -47,8 +47,7 @@ func (d *Device) Write(pkts []wire.Packet) (int, error) {
 	}
 	n := w.n
 	w.pkts = nil
-	clear(w.vectors)
-	w.vectors = w.vectors[:0]
+	w.reset()
 	d.writers.Put(w)
 	return n, d.ioError("write", err)
 }
@@ -87,7 +86,7 @@ func (w *writer) writeAll(fd uintptr) {
 // gather collects the pieces of the packet in w.vectors, the virtio-net header
 // first. It reports false when the device cannot carry the packet.
 func (w *writer) gather(p *wire.Packet) bool {
-	w.vectors = w.vectors[:0]
+	w.reset()
 	if w.d.vnet {
 		h, ok := vnetFor(p)
 		if !ok {
@@ -107,6 +106,13 @@ func (w *writer) gather(p *wire.Packet) bool {
 		w.add(c.Data)
 	}
 	return true
+}
+
+// reset forgets the pieces of the last packet, which are not the writer's to
+// keep from the garbage collector.
+func (w *writer) reset() {
+	clear(w.vectors)
+	w.vectors = w.vectors[:0]
 }
 
 func (w *writer) add(b []byte) {
