@@ -64,8 +64,10 @@ func TestRunFails(t *testing.T) {
 		{"option value", "+0 getsockopt(4, SOL_TCP, TCP_KEEPCNT, [3], [4]) = 0", 8, "TCP_KEEPCNT is 9, expected 3"},
 		{"revents", "+0 poll([{fd=4, events=POLLOUT, revents=0}], 1, 0) = 1", 8, "revents of 4 is 0x4, expected 0x0"},
 		{"assertion", "+0 %{ assert tcpi_snd_cwnd == 11, 'cwnd %d' % tcpi_snd_cwnd }%", 8, "assertion failed: tcpi_snd_cwnd == 11: cwnd 10"},
-		{"nothing to tell of", "+0 < 9 > 8080 S 0:0(0) win 9\n+0 %{ assert tcpi_state == 1 }%", 9,
-			"no connection to tell tcpi_state of: it was not accepted yet"},
+		{
+			"nothing to tell of", "+0 < 9 > 8080 S 0:0(0) win 9\n+0 %{ assert tcpi_state == 1 }%", 9,
+			"no connection to tell tcpi_state of: it was not accepted yet",
+		},
 		{"time goes back", "0 close(4) = 0", 8, "the script's time goes back by 10ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
