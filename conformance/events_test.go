@@ -251,6 +251,7 @@ func (t *trial) callStatus() {
 	if t.has("child") {
 		t.syn()
 		t.acknowledge()
+		t.away()
 		t.mark()
 	}
 	t.e.Sockets(t.now, func(s *engine.SocketInfo) {
@@ -663,7 +664,7 @@ func (t *trial) icmpHard() {
 	if t.has("protocol") {
 		code = wire.ICMPProtocolUnreachable
 	}
-	t.unreachable(code, t.quoted())
+	t.unreachable(code, t.peer.una)
 }
 
 func (t *trial) icmpSoft() {
@@ -672,12 +673,12 @@ func (t *trial) icmpSoft() {
 	if t.has("net") {
 		code = wire.ICMPNetUnreachable
 	}
-	t.unreachable(code, t.quoted())
+	t.unreachable(code, t.peer.una)
 }
 
 func (t *trial) icmpTooBig() {
 	t.outstanding(1400)
-	t.icmp(3, 4, 1000, t.quoted())
+	t.icmp(3, 4, 1000, t.peer.una)
 }
 
 // outstanding has the user send n bytes, where he can.
@@ -691,20 +692,14 @@ func (t *trial) outstanding(n int) {
 	t.mark()
 }
 
-// quoted is the sequence number that the message quotes: the first one that is
-// outstanding, or one that is not.
-func (t *trial) quoted() seqnum.Value {
-	if t.has("stray") {
-		return t.peer.nxt.Add(1)
-	}
-	return t.peer.una
-}
-
 func (t *trial) unreachable(code int, seq seqnum.Value) { t.icmp(3, byte(code), 0, seq) }
 
 // icmp lets the host have an ICMP error from a router about a segment of its
 // own with the sequence number.
 func (t *trial) icmp(typ, code byte, rest uint32, seq seqnum.Value) {
+	if t.has("half") {
+		defer t.away()
+	}
 	quote := ipHeader(hostAddr, peerAddr, wire.ProtoTCP, 40)
 	quote = binary.BigEndian.AppendUint16(quote, t.peer.tuple.LocalPort)
 	quote = binary.BigEndian.AppendUint16(quote, t.peer.tuple.RemotePort)

@@ -17,19 +17,20 @@ OPENA  | CL | nobody                         | SS    | SYN              | ok
 OPENA  | CL | nobody no-remote               | =     | -                | EINVAL
 OPENA  | CL | nobody no-port                 | =     | -                | EADDRNOTAVAIL
 OPENA  | CL | nobody no-route                | =     | -                | ENETUNREACH
-OPENA  | LI |                                | =     | -                | -             |       | FSM-LI-OPENA
-OPENA  | SS ES F1 F2 CW CG LA TW |           | =     | -                | EADDRNOTAVAIL |       | FSM-SS-OPENA
-OPENA  | SR | passive; active                | =     | -                | EADDRNOTAVAIL |       | FSM-SR-OPENA
+OPENA  | LI |                                | =     | -                | -             |       | own
+OPENA  | SS ES F1 F2 CW CG LA TW |           | =     | -                | EADDRNOTAVAIL |       | own
+OPENA  | SR | passive; active                | =     | -                | EADDRNOTAVAIL |       | own
+OPENA  | TW | later                          | SS    | SYN above        | ok            |       | own
 OPENP  | CL | nobody; ended                  | LI    | -                | ok
 OPENP  | CL | nobody taken                   | LI    | -                | EADDRINUSE
-OPENP  | LI |                                | =     | -                | EADDRINUSE    |       | FSM-LI-OPENP
-OPENP  | SS |                                | =     | -                | ok            |       | FSM-SS-OPENP
-OPENP  | SR | active                         | =     | -                | ok            |       | FSM-SR-OPENP
-OPENP  | SR | passive                        | =     | -                | EADDRINUSE    |       | FSM-SR-OPENP
-OPENP  | ES F1 F2 CW CG LA TW |              | =     | -                | EADDRINUSE    |       | FSM-ES-OPENP
+OPENP  | LI |                                | =     | -                | EADDRINUSE    |       | own
+OPENP  | SS |                                | =     | -                | ok            |       | own
+OPENP  | SR | active                         | =     | -                | ok            |       | own
+OPENP  | SR | passive                        | =     | -                | EADDRINUSE    |       | own
+OPENP  | ES F1 F2 CW CG LA TW |              | =     | -                | EADDRINUSE    |       | own
 
 SEND   | CL | ended                          | =     | -                | EPIPE
-SEND   | LI |                                | never | -                | -             |       | FSM-LI-SEND
+SEND   | LI |                                | never | -                | -             |       | own
 SEND   | SS |                                | =     | -                | EAGAIN
 SEND   | SR | passive                        | never | -                | -
 SEND   | SR | active                         | =     | -                | EAGAIN
@@ -39,7 +40,7 @@ SEND   | F1 F2 CG LA TW |                    | =     | -                | EPIPE
 
 RECV   | CL | ended                          | =     | -                | EOF
 RECV   | CL | reset                          | =     | -                | ECONNRESET EOF
-RECV   | LI |                                | never | -                | -             |       | FSM-LI-RECV
+RECV   | LI |                                | never | -                | -             |       | own
 RECV   | SS |                                | =     | -                | EAGAIN
 RECV   | SR | passive                        | never | -                | -
 RECV   | SR | active                         | =     | -                | EAGAIN
@@ -54,7 +55,7 @@ CLOSE  | LI |                                | CL    | -                | ok
 CLOSE  | LI | half                           | CL    | -                | ok            | queue=0
 CLOSE  | LI | child                          | CL    | RST(n)           | ok
 CLOSE  | SS | close                          | CL    | -                | ok
-CLOSE  | SS |                                | =     | -                | ENOTCONN      |       | FSM-SS-CLOSE
+CLOSE  | SS |                                | =     | -                | ENOTCONN      |       | own
 CLOSE  | SR | passive                        | never | -                | -
 CLOSE  | SR | active; active close           | F1    | FIN              | ok
 CLOSE  | ES | ; close                        | F1    | FIN              | ok
@@ -75,7 +76,7 @@ ABORT  | CG LA TW |                          | CL    | -                | ok
 
 STATUS | CL | nobody; ended                  | =     | -                | none
 STATUS | LI |                                | =     | -                | LISTEN 0 of 4096
-STATUS | LI | child                          | ES    | -                | LISTEN 1 of 4096
+STATUS | LI | child                          | =     | -                | LISTEN 1 of 4096
 STATUS | SS |                                | =     | -                | SYN-SENT
 STATUS | SR | passive; active                | =     | -                | SYN-RECEIVED
 STATUS | ES | ; unread                       | =     | -                | ESTABLISHED
@@ -98,6 +99,7 @@ RST=   | SR | passive                        | LI    | -                | -
 RST=   | SR | active                         | CL    | -                | ECONNREFUSED
 RST=   | ES F1 F2 |                          | CL    | -                | ECONNRESET
 RST=   | ES F1 F2 | unread                   | CL    | -                | 5B ECONNRESET
+RST=   | ES F1 F2 | full                     | CL    | -                | 3980B ECONNRESET
 RST=   | CW |                                | CL    | -                | EPIPE
 RST=   | CG LA |                             | CL    | -                | -
 RST=   | TW |                                | =     | -                | -             |       | DIS-1
@@ -136,7 +138,7 @@ SYNACK | SS | bad-ack                        | =     | RST(a)           | -
 SYNACK | SR | active again                   | ES    | -                | -
 SYNACK | SR | active again bad-ack           | =     | SYN,ACK again    | -             |       | DIS-16
 SYNACK | SR | active new; passive again      | =     | CHACK            | -
-SYNACK | SR | passive new                    | LI    | -                | -             |       | FSM-SR-SYNACK
+SYNACK | SR | passive new                    | LI    | -                | -             |       | own
 SYNACK | ES F1 F2 CW CG LA TW | ; again; new | =     | CHACK            | -
 
 SYNFIN | CL | nobody; ended                  | =     | RST(s)           | -
@@ -195,11 +197,10 @@ DATA OOO DOLD DRIGHT DTRIM DZW | SS | bad-ack | =    | RST(a)           | -
 
 DATA   | SR | passive                        | ES    | ACK+5            | accept 5B
 DATA   | SR | active                         | ES    | ACK+5            | 5B
-DATA   | SR | passive bad-ack; active bad-ack | =    | RST(a)           | -
 DATA   | ES F1 F2 |                          | =     | ACK+5            | 5B
 DATA   | ES F1 F2 | delayed                  | =     | -                | 5B
 DATA   | F1 F2 | orphan                      | CL    | RST(n)           | -
-DATA   | F1 F2 | shut                        | CL    | RST(n)           | ECONNRESET
+DATA   | F1 F2 | shut                        | CL    | RST(n)           | ECONNRESET    |       | SOCK-41
 DATA   | CW CG LA TW |                       | =     | ACK              | -
 
 OOO    | SR | passive                        | ES    | ACK:sack         | accept
@@ -217,6 +218,8 @@ DRIGHT | ES F1 F2 CW CG LA TW |              | =     | ACK              | -
 
 DTRIM  | SR | passive left                   | ES    | ACK+5:dsack      | accept 5B
 DTRIM  | SR | active left                    | ES    | ACK+5:dsack      | 5B
+DTRIM  | SR | passive both                   | ES    | ACK+4000:dsack:shut | accept 4000B
+DTRIM  | SR | active both                    | ES    | ACK+4000:dsack:shut | 4000B
 DTRIM  | SR | passive right                  | ES    | ACK:sack         | accept
 DTRIM  | SR | active right                   | ES    | ACK:sack         | -             | ooo=5
 DTRIM  | ES F1 F2 | left                     | =     | ACK+5:dsack      | 5B
@@ -225,8 +228,9 @@ DTRIM  | ES F1 F2 | both                     | =     | ACK+3980:dsack:shut | 398
 DTRIM  | CW CG LA TW | left; right; both     | =     | ACK              | -
 
 DZW    | SR | passive                        | never | -                | -
-DZW    | SR | active full                    | ES    | ACK:shut         | 4000B         |       | FSM-SR-DZW
+DZW    | SR | active full                    | ES    | ACK:shut         | 4000B         |       | own
 DZW    | ES F1 F2 | full                     | =     | ACK:shut         | 3980B
+DZW    | ES | full text acks                 | =     | ACK:shut         | 3980B         | unacked=0
 DZW    | CW CG LA TW | full                  | =     | ACK:shut         | 3980B
 
 # FIN and urgent data.
@@ -267,7 +271,7 @@ URG    | SR | passive                        | ES    | -                | accept
 URG    | SR | active                         | ES    | -                | -             | rule:urgent=1 | DIS-6
 URG    | SR | active with-text               | ES    | ACK+5            | 5B            | rule:urgent=1 | DIS-6
 URG    | ES F1 F2 |                          | =     | -                | -             | rule:urgent=1 | DIS-6
-URG    | ES F1 F2 | with-text                | =     | ACK+5            | 5B            | rule:urgent=1 | DIS-6
+URG    | ES F1 F2 | full                     | =     | -                | 3980B         | rule:urgent=1 | DIS-6
 URG    | CW CG LA TW |                       | =     | -                | -             | rule:urgent=0
 
 # Time.
@@ -295,9 +299,9 @@ RTO    | F2 TW |                             | never | -                | -
 R2     | SS |                                | CL    | -                | ETIMEDOUT
 R2     | SR | passive                        | LI    | -                | -
 R2     | SR | active                         | CL    | -                | ETIMEDOUT
-R2     | SR | active soft                    | CL    | -                | EHOSTUNREACH
 R2     | ES F1 CW CG LA |                    | CL    | -                | ETIMEDOUT
 R2     | ES F1 CW CG LA | soft               | CL    | -                | EHOSTUNREACH
+R2     | F1 CG LA | orphan                   | CL    | -                | -
 R2     | F2 TW |                             | never | -                | -
 
 PERSIST | SS |                               | never | -                | -
@@ -317,7 +321,7 @@ KEEP   | F1 CG LA TW |                       | never | -                | -
 KEEPX  | SS |                                | never | -                | -
 KEEPX  | SR | passive; active                | never | -                | -
 KEEPX  | ES F2 CW | idle keep-alive          | CL    | RST(n)           | ETIMEDOUT
-KEEPX  | F1 |                                | never | -                | -             |       | FSM-F1-KEEPX
+KEEPX  | F1 |                                | never | -                | -             |       | own
 KEEPX  | CG LA TW |                          | never | -                | -
 
 2MSL   | SS ES F1 F2 CW CG LA |              | never | -                | -
@@ -333,10 +337,9 @@ FW2    | F2 | orphan                         | CL    | -                | -
 IHARD ISOFT IPTB | CL | nobody; ended        | =     | -                | -
 IHARD ISOFT IPTB | LI |                      | =     | -                | -
 IHARD  | LI | half                           | =     | -                | -             | queue=0
-ISOFT IPTB | LI | half                       | SR    | -                | -             | queue=1
+ISOFT IPTB | LI | half                       | =     | -                | -             | queue=1
 IHARD  | SS |                                | CL    | -                | ECONNREFUSED
 IHARD  | SS | protocol                       | CL    | -                | ENOPROTOOPT
-IHARD ISOFT IPTB | SS | stray                | =     | -                | -
 ISOFT  | SS |                                | CL    | -                | EHOSTUNREACH  |       | DIS-4
 ISOFT  | SS | net                            | CL    | -                | ENETUNREACH   |       | DIS-4
 IPTB   | SS |                                | =     | -                | -             | mtu=1000
@@ -349,12 +352,10 @@ IPTB   | SR | passive                        | =     | -                | -
 IPTB   | SR | active                         | =     | -                | -             | mtu=1000
 IHARD  | ES F1 CW CG LA |                    | =     | -                | -             | soft=ECONNREFUSED | DIS-5
 ISOFT  | ES F1 CW CG LA |                    | =     | -                | -             | soft=EHOSTUNREACH
-IHARD ISOFT | ES F1 CW CG LA | stray         | =     | -                | -             | soft=none
 IHARD ISOFT | F2 |                           | =     | -                | -             | soft=none
 IHARD ISOFT | TW |                           | =     | -                | -             | soft=none
 IPTB   | ES CW |                             | =     | data again data again | -        | mtu=1000 cwnd=kept
 IPTB   | F1 CG LA |                          | =     | FIN again        | -             | mtu=1000 cwnd=kept
 IPTB   | F1 CG LA | text                     | =     | data,FIN again   | -             | mtu=1000 cwnd=kept
-IPTB   | ES F1 CW CG LA | stray              | =     | -                | -             | mtu=1500
 IPTB   | F2 TW |                             | =     | -                | -             | mtu=1500
 `

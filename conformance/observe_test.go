@@ -55,10 +55,8 @@ func (t *trial) word(s *wire.Segment, nxt seqnum.Value) string {
 		return "RST(n)"
 	case f == wire.SYN:
 		return "SYN" + t.copyOfSyn(s, t.before.synSeen)
-	case f == wire.SYN|wire.ACK && s.Ack == peerISN.Add(1):
+	case f == wire.SYN|wire.ACK && (s.Ack == t.before.seq || s.Ack == t.in.Seq.Add(1)):
 		return "SYN,ACK" + t.copyOfSyn(s, t.before.synAckSeen)
-	case f == wire.SYN|wire.ACK && t.begins("TW") && s.Ack == t.in.Seq.Add(1) && nxt.Less(s.Seq):
-		return "SYN,ACK above"
 	case f&^wire.FIN != wire.ACK:
 		return numbers(s)
 	}
@@ -68,6 +66,8 @@ func (t *trial) word(s *wire.Segment, nxt seqnum.Value) string {
 // copyOfSyn tells whether a SYN is the one that was seen before.
 func (t *trial) copyOfSyn(s *wire.Segment, seen bool) string {
 	switch {
+	case t.before.synSeen && t.before.nxt.Less(s.Seq):
+		return " above"
 	case t.before.synSeen && s.Seq != t.before.iss:
 		return " of " + numbers(s)
 	case seen:
