@@ -50,6 +50,9 @@ func spawn(w workload, o order) (result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, lastLines(stderr.String()))
 	}
+	if stderr.Len() > 0 {
+		progress("    %s", lastLines(stderr.String()))
+	}
 	var r result
 	return r, json.Unmarshal(stdout.Bytes(), &r)
 }

@@ -20,7 +20,7 @@ func connsWorkloads() []workload {
 			run: func(s settings) (result, error) { return conns(s, 10000, true) },
 		}, {
 			name: "conns/100k", about: "100,000 idle connections to 5 ports",
-			variants: variants, rounds: 2, metrics: connsMetrics(goal{value: 2000}, goal{}),
+			variants: variants, rounds: 1, metrics: connsMetrics(goal{value: 2000}, goal{}),
 			run: func(s settings) (result, error) { return conns(s, 100000, false) },
 		},
 	}

@@ -44,7 +44,7 @@ func open(variant string, k linkKind) (network, error) {
 	name, way, _ := strings.Cut(variant, "/")
 	switch name {
 	case "trivet":
-		return newTrivet(k)
+		return newTrivet(pairOptions(k), 0)
 	case "gvisor":
 		return newGvisor(k, way)
 	case "kernel":

@@ -91,21 +91,27 @@ func (r *row) summary(variant, metric string) summary {
 	return summarize(r.values[variant][metric])
 }
 
-// ratio returns how many times better Trivet is than the better of gVisor's
-// variants, and that variant's median. It reports false if one is missing.
-func (r *row) ratio(m metric) (ratio, gvisor float64, ok bool) {
-	t := r.summary("trivet", m.name)
+// gvisor returns the variant of gVisor with the best median, and its figures.
+func (r *row) gvisor(m metric) (variant string, best summary) {
 	for _, v := range r.variants {
 		s := r.summary(v, m.name)
 		if !strings.HasPrefix(v, "gvisor") || s.N == 0 {
 			continue
 		}
-		if !ok || (s.Median > gvisor) == m.more {
-			gvisor, ok = s.Median, true
+		if best.N == 0 || (s.Median > best.Median) == m.more {
+			variant, best = v, s
 		}
 	}
-	if t.N == 0 || !ok {
-		return 0, 0, false
+	return variant, best
+}
+
+// ratio returns how many times better Trivet is than the better of gVisor's
+// variants. It reports false if one is missing.
+func (r *row) ratio(m metric) (ratio float64, ok bool) {
+	t := r.summary("trivet", m.name)
+	_, g := r.gvisor(m)
+	if t.N == 0 || g.N == 0 {
+		return 0, false
 	}
-	return improvement(t.Median, gvisor, m.more), gvisor, true
+	return improvement(t.Median, g.Median, m.more), true
 }

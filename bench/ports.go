@@ -8,7 +8,7 @@ func portsWorkloads() []workload {
 		name:     "ports",
 		about:    "60,000 connections, 64 at once, from one address to one address and port, the client closes first; it ends at the first failure",
 		variants: []string{"gvisor", "kernel", "trivet"},
-		rounds:   2, // gVisor searches all ports for each of the last connections
+		rounds:   1, // gVisor searches all ports for each of the last connections
 		metrics: []metric{
 			{name: "done", unit: "connections", more: true, goal: goal{value: manyConns}},
 			{name: "rate", unit: "1/s", more: true},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +42,11 @@ func rr(s settings, count int) (result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return askEcho(s, clients, servers)
+}
+
+// askEcho is ask with an echo on the other side.
+func askEcho(s settings, clients, servers []net.Conn) (result, error) {
 	for _, c := range servers { // until the process ends
 		go echo(c)
 	}
@@ -71,15 +77,16 @@ func ask(s settings, conns []net.Conn) (result, error) {
 	for i := range times {
 		times[i] = make([]int32, 0, maxTrips/len(conns))
 	}
-	if err := trip(conns[0], make([]byte, 1)); err != nil {
-		return nil, err
-	}
-	start := now()
-	end := start.at.Add(s.Time)
-	var running sync.WaitGroup
+	var warm, running sync.WaitGroup
+	warm.Add(len(conns))
+	var end time.Time
+	begin := make(chan struct{})
 	for i, c := range conns {
 		running.Go(func() {
 			buf := make([]byte, 1)
+			errs[i] = trip(c, buf)
+			warm.Done()
+			<-begin
 			for last := time.Now(); last.Before(end) && errs[i] == nil; {
 				errs[i] = trip(c, buf)
 				t := time.Now()
@@ -91,6 +98,11 @@ func ask(s settings, conns []net.Conn) (result, error) {
 			}
 		})
 	}
+	warm.Wait()
+	runtime.GC() // the garbage of the beginning is not the trips'
+	start := now()
+	end = start.at.Add(s.Time)
+	close(begin)
 	running.Wait()
 	total := 0
 	for i := range trips {

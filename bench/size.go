@@ -14,10 +14,11 @@ func sizeWorkloads() []workload {
 		name:     "size",
 		about:    "an echo server: size of the program, and time to build it with an empty build cache",
 		variants: []string{"gvisor", "kernel", "trivet"},
-		rounds:   2,
+		rounds:   1,
 		metrics: []metric{
 			{name: "binary", unit: "MB", goal: goal{value: 2.9}},
 			{name: "build", unit: "s cold build", goal: goal{value: 18}},
+			{name: "cpu", unit: "CPU s cold build"},
 			{name: "packages", unit: "packages"},
 		},
 		run: size,
@@ -42,7 +43,8 @@ func size(s settings) (result, error) {
 	if text, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%v (run it in the folder bench): %w\n%s", build, err, text)
 	}
-	r := result{"build": time.Since(start).Seconds()}
+	p := build.ProcessState
+	r := result{"build": time.Since(start).Seconds(), "cpu": (p.UserTime() + p.SystemTime()).Seconds()}
 	info, err := os.Stat(out)
 	if err != nil {
 		return nil, err

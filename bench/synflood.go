@@ -6,11 +6,17 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/trivet-net/trivet"
 )
 
-// How many SYNs come, and how many connections may wait.
+// How many SYNs come, after how many that fill the queues, and how many
+// connections may wait to be accepted.
 const (
 	floodSYNs    = 1 << 20
+	fillSYNs     = 4096
 	floodBacklog = 128
 )
 
@@ -31,6 +37,7 @@ func synfloodWorkloads() []workload {
 			variants: []string{"gvisor", "trivet"}, rounds: 3,
 			metrics: []metric{
 				{name: "client", unit: "connections/s", more: true, goal: goal{value: 1000}},
+				{name: "kept", unit: "part with window scale and SACK", more: true, goal: goal{value: 0.99}},
 				{name: "wall", unit: "us per SYN"},
 			},
 			run: func(s settings) (result, error) { return synflood(s, true) },
@@ -51,9 +58,10 @@ func synflood(s settings, withClient bool) (result, error) {
 	if err != nil {
 		return nil, err
 	}
-	go answer(l, false)
+	accepted := &inspector{Listener: l}
+	go answer(accepted, false)
 	next := spoofedSYNs()
-	if err := f.Flood(4*floodBacklog, next); err != nil { // fill the queue
+	if err := f.Flood(fillSYNs, next); err != nil {
 		return nil, err
 	}
 	stop, served := make(chan struct{}), make(chan int, 1)
@@ -69,10 +77,30 @@ func synflood(s settings, withClient bool) (result, error) {
 	close(stop)
 	if withClient {
 		r["client"] = float64(<-served) / used.wall
+		if strings.HasPrefix(s.Variant, "trivet") { // the others do not tell
+			r["kept"] = float64(accepted.kept.Load()) / float64(max(1, accepted.all.Load()))
+		}
 	}
 	r["wall"] = used.wall / floodSYNs * 1e6
 	r["growth"] = (memory().heap - before.heap) / 1e6
 	return r, nil
+}
+
+// inspector counts accepted connections, and those with all options in force.
+type inspector struct {
+	net.Listener
+	all, kept atomic.Int64
+}
+
+func (i *inspector) Accept() (net.Conn, error) {
+	c, err := i.Listener.Accept()
+	i.all.Add(1)
+	if t, ok := c.(*trivet.Conn); ok {
+		if info := t.Info(); info.WindowScale && info.SACK {
+			i.kept.Add(1)
+		}
+	}
+	return c, err
 }
 
 // serveUntil makes connections until stop is closed and returns how many were

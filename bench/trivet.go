@@ -11,27 +11,32 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-// trivetNet is two stacks with the zero Config on a link in memory.
+// trivetNet is two stacks on a link in memory.
 type trivetNet struct {
 	client, server *trivet.Stack
 }
 
-func newTrivet(k linkKind) (*trivetNet, error) {
-	var o link.PairOptions
+// pairOptions says how the link is for each kind.
+func pairOptions(k linkKind) link.PairOptions {
 	if k == super {
-		o.Offloads = link.TSO | link.RxMerged
+		return link.PairOptions{Offloads: link.TSO | link.RxMerged}
 	}
+	return link.PairOptions{}
+}
+
+// newTrivet joins two stacks; shards 0 is the default.
+func newTrivet(o link.PairOptions, shards int) (*trivetNet, error) {
 	a, b := link.Pair(1500, o)
-	client, err := trivetHost(a, clientIP+"/24")
+	client, err := trivetHost(a, clientIP+"/24", shards)
 	if err != nil {
 		return nil, err
 	}
-	server, err := trivetHost(b, serverIP+"/24")
+	server, err := trivetHost(b, serverIP+"/24", shards)
 	return &trivetNet{client: client, server: server}, err
 }
 
-func trivetHost(l link.Link, prefix string) (*trivet.Stack, error) {
-	s, err := trivet.New(trivet.Config{})
+func trivetHost(l link.Link, prefix string, shards int) (*trivet.Stack, error) {
+	s, err := trivet.New(trivet.Config{Shards: shards})
 	if err != nil {
 		return nil, err
 	}
@@ -50,13 +55,12 @@ func (n *trivetNet) Listen(port, backlog int) (net.Listener, error) {
 // Flood implements flooder.
 func (n *trivetNet) Flood(count int, next func() []byte) error {
 	l := &floodLink{left: count, next: next, done: make(chan struct{}), closed: make(chan struct{})}
-	if err := n.server.AddLink(l, netip.MustParsePrefix(floodIP+"/8")); err == nil {
-		// 10.1.0.0/24 is longer, so the client's link stays the client's.
-		<-l.done
-		return n.server.RemoveLink(l)
-	} else {
+	// 10.1.0.0/24 is longer, so the client's link stays the client's.
+	if err := n.server.AddLink(l, netip.MustParsePrefix(floodIP+"/8")); err != nil {
 		return err
 	}
+	<-l.done
+	return n.server.RemoveLink(l)
 }
 
 // floodLink gives so many packets and drops what is written to it.

@@ -18,7 +18,7 @@ func newTrivetTun(vnet bool) (*trivetTun, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := trivetHost(d, serverIP+"/24")
+	s, err := trivetHost(d, serverIP+"/24", 0)
 	return &trivetTun{trivetNet{client: s, server: s}}, err
 }
 

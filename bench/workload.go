@@ -64,5 +64,6 @@ func all() []workload {
 	w = append(w, timewaitWorkloads()...)
 	w = append(w, synfloodWorkloads()...)
 	w = append(w, tunWorkloads()...)
+	w = append(w, growWorkloads()...)
 	return append(w, sizeWorkloads()...)
 }
