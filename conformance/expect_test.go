@@ -162,6 +162,7 @@ ACKn   | SR | active                         | ES    | -                | -     
 ACKd ACKo ACKx ACKf | SR | passive; active   | =     | RST(a)           | -
 ACKn   | ES CW |                             | =     | -                | -             | unacked=0
 ACKn   | ES CW | waiting                     | =     | data data        | -             | unacked=1552
+ACKn   | ES CW | writer                      | =     | -                | -             | unacked=0
 ACKn   | F1 |                                | F2    | -                | -
 ACKn   | F1 CG LA | text                     | =     | -                | -             | unacked=0
 ACKn   | CG |                                | TW    | -                | -             | 2msl=60000

@@ -305,3 +305,28 @@ func (t *trial) ruleCount(name string) string {
 	}
 	return "no such rule"
 }
+
+// errName is an error as the table writes it.
+func errName(err error) string {
+	switch e := err.(type) {
+	case nil:
+		return "ok"
+	case syscall.Errno:
+		for name, errno := range errnos {
+			if e == errno {
+				return name
+			}
+		}
+	}
+	if err == io.EOF {
+		return "EOF"
+	}
+	return err.Error()
+}
+
+var errnos = map[string]syscall.Errno{
+	"EAGAIN": syscall.EAGAIN, "EPIPE": syscall.EPIPE, "ENOTCONN": syscall.ENOTCONN, "EINVAL": syscall.EINVAL,
+	"ECONNRESET": syscall.ECONNRESET, "ECONNREFUSED": syscall.ECONNREFUSED, "ETIMEDOUT": syscall.ETIMEDOUT,
+	"EADDRINUSE": syscall.EADDRINUSE, "EADDRNOTAVAIL": syscall.EADDRNOTAVAIL, "ENOPROTOOPT": syscall.ENOPROTOOPT,
+	"ENETUNREACH": syscall.ENETUNREACH, "EHOSTUNREACH": syscall.EHOSTUNREACH,
+}

@@ -79,6 +79,9 @@ func (o *outcome) run(t *testing.T, c *cell) {
 		x.reach()
 		events[c.event](x)
 		o.compare(x, c, l)
+		if word := x.meaningless(); word != "" {
+			t.Errorf("%s: nothing is done about %q", o, word)
+		}
 		x.finish()
 	}
 	if o.limited() {

@@ -38,9 +38,10 @@ type trial struct {
 	testing.TB
 	e     *engine.Engine
 	now   tcp.Time
-	state string   // short name of the state to begin in
-	words []string // of the variant
-	long  bool     // began with a connection: LISTEN afterwards means CLOSED
+	state string          // short name of the state to begin in
+	words []string        // of the variant
+	asked map[string]bool // words that mattered
+	long  bool            // began with a connection: LISTEN afterwards means CLOSED
 
 	listener *engine.Listener
 	conn     *engine.Conn
@@ -85,6 +86,7 @@ type peer struct {
 
 func newTrial(t testing.TB, state string, words []string) *trial {
 	x := &trial{TB: t, state: state, words: words, now: tcp.Time(time.Hour), unread: peerISN + 1, timers: make(map[tcp.Timer]int)}
+	x.asked = make(map[string]bool)
 	cfg := engine.Config{TimeWaitReset: x.has("rfc9293")}
 	if x.has("cookie") {
 		cfg.SynBacklog = 1
@@ -114,7 +116,21 @@ func (t *trial) away() {
 }
 
 // has reports whether the variant is described by the word.
-func (t *trial) has(word string) bool { return slices.Contains(t.words, word) }
+func (t *trial) has(word string) bool {
+	t.asked[word] = true
+	return slices.Contains(t.words, word)
+}
+
+// meaningless returns a word of the variant that nothing asked for and that is
+// not the opposite of one.
+func (t *trial) meaningless() string {
+	for _, word := range t.words {
+		if !t.asked[word] && !slices.Contains([]string{"ended", "active", "both", "idle"}, word) {
+			return word
+		}
+	}
+	return ""
+}
 
 // in reports whether the trial began in one of the states.
 func (t *trial) begins(states ...string) bool { return slices.Contains(states, t.state) }
@@ -150,9 +166,12 @@ func (t *trial) mark() {
 	t.pending = t.conn != nil && t.conn.Await(t.waitsFor())
 }
 
-// waitsFor is what a pending call of the user's waits for: to be connected,
-// or to read.
+// waitsFor is what a pending call of the user's waits for: to be connected, to
+// write, or to read.
 func (t *trial) waitsFor() tcp.Ready {
+	if t.has("writer") {
+		return tcp.Writable
+	}
 	if t.begins("SS", "SR") {
 		return tcp.Connected
 	}
