@@ -19,7 +19,7 @@ var errnos = map[string]syscall.Errno{
 	"ECONNABORTED": syscall.ECONNABORTED, "ECONNRESET": syscall.ECONNRESET, "ENOBUFS": syscall.ENOBUFS,
 	"EISCONN": syscall.EISCONN, "ENOTCONN": syscall.ENOTCONN, "ETIMEDOUT": syscall.ETIMEDOUT,
 	"ECONNREFUSED": syscall.ECONNREFUSED, "EHOSTDOWN": syscall.EHOSTDOWN, "EHOSTUNREACH": syscall.EHOSTUNREACH,
-	"EALREADY": syscall.EALREADY, "EINPROGRESS": syscall.EINPROGRESS, "ENOPKG": syscall.ENOPKG,
+	"EALREADY": syscall.EALREADY, "EINPROGRESS": syscall.EINPROGRESS,
 }
 
 // errnoName returns the name of an error, its text if it has none here.

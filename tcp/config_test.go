@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -23,7 +24,7 @@ func TestOptionsWithDefaults(t *testing.T) {
 		{"zero", Options{}, defaults},
 		{"negative", Options{KeepIdle: -1, KeepInterval: -1, KeepCount: -1, UserTimeout: -1}, defaults},
 		{"small buffers", Options{SendBuffer: 1, RecvBuffer: -1}, with(func(o *Options) { o.SendBuffer, o.RecvBuffer = 4608, 2304 })},
-		{"large buffers", Options{SendBuffer: 1 << 40, RecvBuffer: 1 << 40}, with(func(o *Options) { o.SendBuffer, o.RecvBuffer = 1<<30, 1<<30 })},
+		{"large buffers", Options{SendBuffer: math.MaxInt, RecvBuffer: math.MaxInt}, with(func(o *Options) { o.SendBuffer, o.RecvBuffer = 1<<30, 1<<30 })},
 		{"small segments", Options{MaxSeg: 1}, with(func(o *Options) { o.MaxSeg = 88 })},
 		{"large segments", Options{MaxSeg: 1 << 20}, with(func(o *Options) { o.MaxSeg = 32767 })},
 	}

@@ -16,9 +16,9 @@ func TestSendBeyondTheSequenceSpace(t *testing.T) {
 	d.open.Path.MaxSuper = 64000
 	d.connect()
 	data := make([]byte, 1<<20)
-	sent := 1
+	sent := 1 // wraps where int has 32 bits, as sequence numbers do
 	d.cfg.Trace = nil
-	for sent < 17<<27 { // more than 2 GiB
+	for total := int64(0); total < 17<<27; total += int64(len(data)) { // more than 2 GiB
 		n, _ := d.c.Write(d.now, data)
 		for n > 0 {
 			d.batch.Reset()
@@ -57,7 +57,7 @@ func TestReceiveBeyondTheSequenceSpace(t *testing.T) {
 	data := make([]byte, 60_000)
 	at := seqnum.Value(1)
 	ts := uint32(100)
-	for total := 0; total < 17<<27; total += len(data) {
+	for total := int64(0); total < 17<<27; total += int64(len(data)) {
 		w := wire.Segment{Seq: testIRS + at, Ack: testISS + 1, Flags: wire.ACK, Window: 65535, Count: 1}
 		w.Options.HasTS, w.Options.TSVal = true, ts
 		w.Append(block.Chunk{Data: data})
