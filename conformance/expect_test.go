@@ -6,7 +6,7 @@ package conformance
 // returns or else what the user sees ("-": what the state itself brings; "5B":
 // text; an errno: told once; "accept": a connection), other facts (see
 // trial.fact), and, where it is not what the table of the checklist says, the
-// decision in docs/rfc.md that says why.
+// decision in docs/rfc.md that says why: "own" is the line of the cell itself.
 //
 // "never" in place of the next state: the event cannot happen there, which is
 // asserted.
@@ -198,7 +198,7 @@ DATA OOO DOLD DRIGHT DTRIM DZW | SS | bad-ack | =    | RST(a)           | -
 
 DATA   | SR | passive                        | ES    | ACK+5            | accept 5B
 DATA   | SR | active                         | ES    | ACK+5            | 5B
-DATA   | ES F1 F2 |                          | =     | ACK+5            | 5B
+DATA   | ES F1 F2 |                          | =     | ACK+5            | 5B            | ts=new
 DATA   | ES F1 F2 | delayed                  | =     | -                | 5B
 DATA   | F1 F2 | orphan                      | CL    | RST(n)           | -
 DATA   | F1 F2 | shut                        | CL    | RST(n)           | ECONNRESET    |       | SOCK-41
@@ -206,7 +206,7 @@ DATA   | CW CG LA TW |                       | =     | ACK              | -
 
 OOO    | SR | passive                        | ES    | ACK:sack         | accept
 OOO    | SR | active                         | ES    | ACK:sack         | -             | ooo=5
-OOO    | ES F1 F2 |                          | =     | ACK:sack         | -             | ooo=5
+OOO    | ES F1 F2 |                          | =     | ACK:sack         | -             | ooo=5 ts=old
 OOO    | CW CG LA TW |                       | =     | ACK              | -
 
 DOLD   | SR | passive                        | =     | ACK              | -
@@ -215,7 +215,7 @@ DOLD   | ES F1 F2 CW CG LA |                 | =     | ACK:dsack        | -
 DOLD   | TW |                                | =     | ACK              | -
 
 DRIGHT | SR | passive; active                | =     | ACK              | -
-DRIGHT | ES F1 F2 CW CG LA TW |              | =     | ACK              | -
+DRIGHT | ES F1 F2 CW CG LA TW |              | =     | ACK              | -             | ts=old
 
 DTRIM  | SR | passive left                   | ES    | ACK+5:dsack      | accept 5B
 DTRIM  | SR | active left                    | ES    | ACK+5:dsack      | 5B
@@ -223,7 +223,7 @@ DTRIM  | SR | passive both                   | ES    | ACK+4000:dsack:shut | acc
 DTRIM  | SR | active both                    | ES    | ACK+4000:dsack:shut | 4000B
 DTRIM  | SR | passive right                  | ES    | ACK:sack         | accept
 DTRIM  | SR | active right                   | ES    | ACK:sack         | -             | ooo=5
-DTRIM  | ES F1 F2 | left                     | =     | ACK+5:dsack      | 5B
+DTRIM  | ES F1 F2 | left                     | =     | ACK+5:dsack      | 5B            | ts=new
 DTRIM  | ES F1 F2 | right                    | =     | ACK:sack         | -             | ooo=5
 DTRIM  | ES F1 F2 | both                     | =     | ACK+3980:dsack:shut | 3980B
 DTRIM  | CW CG LA TW | left; right; both     | =     | ACK              | -

@@ -223,9 +223,6 @@ func (t *trial) closeWrite() {
 	t.collect()
 }
 
-// gone reports whether the event leaves no socket to look at.
-func (t *trial) gone() bool { return t.has("orphan") }
-
 var _ engine.Waker = (*trial)(nil)
 
 // ready is what the pending call waits for and now is.

@@ -1,10 +1,8 @@
 package conformance
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +19,8 @@ var (
 )
 
 const (
-	peerISN = seqnum.Value(1_000_000)
+	// peerISN lies before the wrap, which the first text crosses.
+	peerISN = seqnum.Value(1<<32 - 15)
 	// bufferSize is the host's receive buffer, and so its window: it is filled
 	// by three segments, and needs no scaling.
 	bufferSize = 4000
@@ -132,7 +131,7 @@ func (t *trial) meaningless() string {
 	return ""
 }
 
-// in reports whether the trial began in one of the states.
+// begins reports whether the trial began in one of the states.
 func (t *trial) begins(states ...string) bool { return slices.Contains(states, t.state) }
 
 // trace notes events, and that every transition is one of RFC 9293, Figure 5.
@@ -181,7 +180,7 @@ func (t *trial) waitsFor() tcp.Ready {
 // Wake implements engine.Waker.
 func (t *trial) Wake(tcp.Ready) { t.woken = true }
 
-// option returns the options of the host's connections.
+// options returns the options of the host's connections.
 func (t *trial) options() tcp.Options {
 	o := tcp.Options{RecvBuffer: bufferSize, NoDelay: true}
 	o.KeepAlive = t.has("keep-alive")
@@ -436,8 +435,4 @@ func (t *trial) finish() {
 		}
 		k.Release()
 	}
-}
-
-func (t *trial) String() string {
-	return fmt.Sprintf("FSM-%s (%s)", t.state, strings.Join(t.words, " "))
 }
