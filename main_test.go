@@ -105,6 +105,9 @@ func closeHost(t testing.TB, s *trivet.Stack) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	s.Close(ctx) // resets what is left
+	if left := s.Connections(); len(left) != 0 {
+		t.Errorf("%v: left after Close: %+v", s, left)
+	}
 	if st := s.Stats(); st.Conns != 0 || st.HalfOpen != 0 || st.Listeners != 0 || st.AcceptWait != 0 {
 		t.Errorf("%v: after Close: %d connections, %d half-open, %d listeners, %d to accept",
 			s, st.Conns, st.HalfOpen, st.Listeners, st.AcceptWait)

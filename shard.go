@@ -142,10 +142,11 @@ func (s *shard) input(pkts []wire.Packet, index int, owner []uint8) {
 	s.settle(now)
 }
 
-// stop ends the shard: nothing is sent or timed any more.
+// stop ends the shard: nothing is sent, timed or remembered any more.
 func (s *shard) stop() {
-	s.mu.Lock()
+	now := s.lock()
 	defer s.mu.Unlock()
+	s.engine.EndTimeWait(now)
 	s.closed = true
 	if s.timer != nil && s.timer.Stop() {
 		s.stack.running.Done()

@@ -205,8 +205,9 @@ func (s *Stack) owns(addr netip.Addr) bool {
 // Conn.Close does, waits until all are done or ctx is, resets those that are
 // left, and closes the links. When it returns no goroutine of the stack is
 // left. It returns ctx's error if connections had to be reset, and
-// net.ErrClosed the second time. Connections in TIME-WAIT are not waited for:
-// a peer whose last FIN is not acknowledged yet will find nobody.
+// net.ErrClosed the second time. Connections in TIME-WAIT are not waited for
+// but forgotten: a peer whose last FIN is not acknowledged yet will find
+// nobody.
 func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closed {

@@ -33,6 +33,7 @@ type Config struct {
 	TimeWaitReset bool
 
 	// SynBacklog bounds the half-open connections of one listener. Zero: 1024.
+	// Negative: none, every SYN is answered with a cookie or dropped.
 	SynBacklog int
 	// NoSynCookies drops SYNs when the SYN queue is full, instead of answering
 	// them with SYN cookies (RFC 4987, Section 3.6).

@@ -186,6 +186,13 @@ func (e *Engine) expireTimeWaits(now tcp.Time) {
 	}
 }
 
+// EndTimeWait forgets all TIME-WAIT records, as a host that goes away does.
+func (e *Engine) EndTimeWait(now tcp.Time) {
+	for e.timeWaits.first != 0 {
+		e.endTimeWait(now, e.timeWaits.first, tcp.RuleTimeWaitExpired)
+	}
+}
+
 // recordOf returns the record of a connection that is in TIME-WAIT, 0 when it
 // is gone: the tuple may have a new incarnation's by now.
 func (e *Engine) recordOf(c *Conn) index {
