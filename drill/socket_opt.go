@@ -7,7 +7,7 @@ import (
 	"github.com/trivet-net/trivet/tcp"
 )
 
-// optionKey is a socket option by its level's word and its own.
+// optionName returns the word that names the option of a call.
 func optionName(c *Call) (string, error) {
 	e, err := c.arg(2)
 	if err != nil {
@@ -70,9 +70,12 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if errno != 0 {
 		return done(failed(errno)), nil
 	}
-	if s.conn != nil {
+	switch {
+	case s.conn != nil:
 		s.more = false
 		s.conn.SetOptions(r.now, s.opt)
+	case s.listener != nil:
+		s.listener.SetOptions(s.opt)
 	}
 	return done(outcome{}), nil
 }
