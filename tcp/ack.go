@@ -52,9 +52,13 @@ func (c *Conn) ackInRange(ack seqnum.Value) bool {
 }
 
 // updateWindow takes the send window from the newest segment: RFC 9293,
-// Section 3.10.7.4, and reports whether it changed.
+// Section 3.10.7.4, and reports whether it changed. What acknowledges more than
+// any segment before is the newest, too, although the text in it may be an old
+// one that is sent again: SND.UNA would move on without the window, and the
+// right edge with it, to where the peer has no room.
 func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
-	newer := c.snd.wl1.Less(seg.Seq) || (c.snd.wl1 == seg.Seq && c.snd.wl2.LessEq(seg.Ack))
+	newer := c.snd.una.Less(seg.Ack) || c.snd.wl1.Less(seg.Seq) ||
+		(c.snd.wl1 == seg.Seq && c.snd.wl2.LessEq(seg.Ack))
 	if !newer || seg.Ack.Less(c.snd.una) {
 		return false
 	}

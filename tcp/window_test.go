@@ -207,6 +207,25 @@ func TestWindowUpdateFromOldSegment(t *testing.T) {
 	}
 }
 
+// RFC 9293, Section 3.8.6 (R9293-6): text that the peer sends again carries its
+// ACK and window of now. They are the newest, although the sequence number is
+// not: the right edge is not SND.UNA plus the window of before.
+func TestWindowOfRetransmittedText(t *testing.T) {
+	d := newDriver(t).connect()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, win: 3000})
+	d.in(seg{f: wire.ACK, seq: 101, ack: 1, n: 100, win: 3000}) // 1:101 was lost
+	d.want(ackOf(1, 1))
+	d.write(6000)
+	d.want(". 1:1001(1000) ack 1", ". 1001:2001(1000) ack 1", ". 2001:3001(1000) ack 1")
+	d.in(seg{f: wire.ACK, seq: 1, ack: 3001, n: 100, win: -1})
+	d.want(ackOf(3001, 201))
+	if got := d.c.Info(d.now).SndWnd; got != 0 {
+		t.Errorf("SND.WND = %v after text that was sent again closed it, want 0", got)
+	}
+	d.in(seg{f: wire.ACK, seq: 201, ack: 3001, win: 2000})
+	d.want(". 3001:4001(1000) ack 201", ". 4001:5001(1000) ack 201")
+}
+
 // RFC 9293, Section 3.8.6 (MUST-34, SHLD-15 to SHLD-17, SC-26): the peer takes
 // back window that we used already. Nothing new is sent, what lies inside is
 // retransmitted, and the connection does not die of what lies beyond.
