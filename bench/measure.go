@@ -12,7 +12,7 @@ type row struct {
 	workload workload
 	variants []string
 	values   map[string]map[string][]float64 // by variant and metric
-	failures []string
+	failures map[string]int // how often, by variant and error
 	skipped  string // why, if it was
 }
 
@@ -24,7 +24,7 @@ func measure(list []workload, o options) ([]row, error) {
 	}
 	var rows []row
 	for i, w := range list {
-		r := row{workload: w, values: map[string]map[string][]float64{}}
+		r := row{workload: w, values: map[string]map[string][]float64{}, failures: map[string]int{}}
 		for _, v := range w.variants {
 			if strings.HasPrefix(v, o.only) {
 				r.variants = append(r.variants, v)
@@ -56,7 +56,7 @@ func (r *row) measure(self string, o options) {
 			}
 			res, err := spawn(w, ord)
 			if err != nil {
-				r.failures = append(r.failures, fmt.Sprintf("%s: %v", v, err))
+				r.failures[fmt.Sprintf("%s: %v", v, err)]++
 				progress("  %d/%d %-16s failed: %v", round+1, rounds, v, err)
 				continue
 			}

@@ -16,8 +16,12 @@ func printTable(w io.Writer, rows []row) {
 	for i := range rows {
 		r := &rows[i]
 		name := r.workload.name
-		for _, f := range r.failures {
-			notes = append(notes, name+" failed: "+f)
+		for f, n := range r.failures {
+			text := fmt.Sprintf("%s failed %d times: %s", name, n, f)
+			notes = append(notes, text)
+			if strings.HasPrefix(f, "trivet") {
+				missed = append(missed, text)
+			}
 		}
 		if r.skipped != "" {
 			notes = append(notes, name+" skipped: "+r.skipped)
