@@ -12,8 +12,8 @@ type row struct {
 	workload workload
 	variants []string
 	values   map[string]map[string][]float64 // by variant and metric
-	failures map[string]int // how often, by variant and error
-	skipped  string // why, if it was
+	failures map[string]int                  // how often, by variant and error
+	skipped  string                          // why, if it was
 }
 
 // measure runs the workloads, the variants of each in turn.
@@ -98,7 +98,7 @@ func (r *row) gvisor(m metric) (variant string, best summary) {
 		if !strings.HasPrefix(v, "gvisor") || s.N == 0 {
 			continue
 		}
-		if best.N == 0 || (s.Median > best.Median) == m.more {
+		if best.N == 0 || s.Median != best.Median && (s.Median > best.Median) == m.more {
 			variant, best = v, s
 		}
 	}
