@@ -413,3 +413,23 @@ func TestCloseAfterReset(t *testing.T) {
 		t.Errorf("%d bytes unread after Close, want 0", got)
 	}
 }
+
+// RFC 9293, Section 3.8.6 (SHLD-14): what answers a FIN that comes again in
+// TIME-WAIT says what the ACK of the first one said, down to the window, which
+// the shift rounds.
+func TestWindowInTimeWait(t *testing.T) {
+	for _, size := range []int{1, 31, 32, 33, 500} {
+		d := newDriver(t, withAllOptions).connect()
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: size, opt: d.stamp()})
+		d.read(1, size)
+		d.c.CloseWrite(d.now)
+		d.output()
+		d.input(seg{f: wire.FIN | wire.ACK, seq: 1 + size, ack: 2, opt: d.stamp()})
+		d.wantState(StateTimeWait)
+		before := d.c.TimeWait().RcvWnd
+		d.output()
+		if got, want := d.c.TimeWait().RcvWnd, d.last.Window; before != want || got != want {
+			t.Errorf("%d bytes: window %v, then %v in TIME-WAIT, want %v as in the last ACK", size, before, got, want)
+		}
+	}
+}

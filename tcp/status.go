@@ -137,11 +137,13 @@ type TimeWait struct {
 	TOS, TTL       uint8
 }
 
-// TimeWait returns the record of a connection in TIME-WAIT.
+// TimeWait returns the record of a connection in TIME-WAIT. The shift rounds
+// the window up, as in the last ACK: a FIN that comes again is told the same.
 func (c *Conn) TimeWait() TimeWait {
+	unit := seqnum.Size(1) << c.rcv.shift
 	return TimeWait{
 		SndNxt: c.snd.nxt, RcvNxt: c.rcv.nxt,
-		RcvWnd:     uint16(min(c.window()>>c.rcv.shift, 0xffff)),
+		RcvWnd:     uint16(min((c.window()+unit-1)>>c.rcv.shift, 0xffff)),
 		Timestamps: c.ts.on, TSOffset: c.ts.offset, TSRecent: c.ts.recent,
 		TOS: c.opt.TOS, TTL: c.opt.TTL,
 	}
