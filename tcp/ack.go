@@ -113,12 +113,13 @@ func (c *Conn) catchUp() {
 
 // sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC
 // 7323, Section 4.1). When a retransmission spoilt the measurement, the
-// timestamp echoed says which copy was answered.
+// timestamp echoed says which copy was answered: once in a round trip, and at
+// once where a backed-off time-out waits for a sample (RFC 6298, Section 5.7).
 func (c *Conn) sampleRTT(now Time, seg *wire.Segment) {
 	if c.rtt.acked(now, seg.Ack, c.cfg) || c.rtt.timing {
 		return
 	}
-	if seg.Ack.Less(c.rtt.next) {
+	if seg.Ack.Less(c.rtt.next) && c.rtt.backoff == 0 {
 		return
 	}
 	if rtt, ok := c.echoed(now, seg); ok {

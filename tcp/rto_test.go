@@ -176,6 +176,30 @@ func TestKarnWithTimestamps(t *testing.T) {
 	}
 }
 
+// RFC 6298, Section 5.7 (R6298-10, R7323-14): the backed-off time-out holds until
+// there is a sample, and the timestamp makes one of the first ACK that is news,
+// though much that was sent before the time-out is still unacknowledged: were
+// that lost too, it would not wait twice as long each time.
+func TestBackoffEndsWithinTheFlight(t *testing.T) {
+	d := newDriver(t, withAllOptions).connect()
+	d.write(8000)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, opt: d.stamp()}) // a sample: the next one beyond 8001
+	d.sent = d.sent[:0]
+	for n := range 3 {
+		una := 1001 + 1000*n
+		d.advance(200 * ms)
+		if i := d.c.Info(d.now); i.Backoff != 1 || i.Retransmits != 1 {
+			t.Fatalf("after time-out %d: backoff %v, retransmits %v, want 1, 1", n, i.Backoff, i.Retransmits)
+		}
+		d.now = d.now.Add(10 * ms)
+		d.in(seg{f: wire.ACK, seq: 1, ack: una + 1000, opt: d.stamp()})
+		if i := d.c.Info(d.now); i.Backoff != 0 || i.RTO != 200*ms {
+			t.Errorf("after the ACK of %d: backoff %v, RTO %v, want 0, 200ms", una+1000, i.Backoff, i.RTO)
+		}
+		d.sent = d.sent[:0]
+	}
+}
+
 // RFC 6298, Section 3 (R6298-7): one sample in a round trip, to the nanosecond.
 func TestSampleOncePerRoundTrip(t *testing.T) {
 	d := newDriver(t).connect()
