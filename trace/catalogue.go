@@ -9,6 +9,7 @@ const (
 	msgNone message = iota
 
 	// Columns, title and end.
+	msgLater
 	msgWhat
 	msgStart
 	msgFindings
@@ -120,6 +121,7 @@ func (l Lang) say(m message, args ...any) string {
 // take the same arguments in the same order, or by number.
 var catalogue = [numMessages][numLangs]string{
 	msgNone:         {"", ""},
+	msgLater:        {". . .  %s later  . . .", ". . .  %s 之后  . . ."},
 	msgWhat:         {"what happens", "发生了什么"},
 	msgStart:        {"before it begins", "开始之前"},
 	msgFindings:     {"Findings", "小结"},

@@ -206,8 +206,8 @@ func (r *row) span() (first, last tcp.Time) {
 
 // pause draws a line for a long wait.
 func (d *drawing) pause(wait time.Duration) {
-	text := fmt.Sprintf(". . .  %s later  . . .", short(wait))
-	from := d.timeWidth + stateWidth + 2 + max(0, d.arrowWidth-len(text))/2
+	text := d.explain.lang.say(msgLater, short(wait))
+	from := d.timeWidth + stateWidth + 2 + max(0, d.arrowWidth-columns(text))/2
 	d.lines = append(d.lines, strings.Repeat(" ", from)+text)
 }
 
