@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -92,10 +94,10 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 		c.count.bytesAcked += uint64(data)
 	}
 	c.catchUp()
-	c.sampleRTT(now, seg)
+	rtt := c.sampleRTT(now, seg)
 	c.count.retransmits = 0
 	c.softErr = nil // it was overcome
-	c.recoverOnAck(now, acked)
+	c.recoverOnAck(now, acked, rtt)
 	c.restartTimers(now)
 	if c.finAcked() {
 		c.rule(now, RuleFinAcked)
@@ -114,18 +116,23 @@ func (c *Conn) catchUp() {
 // sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC
 // 7323, Section 4.1). When a retransmission spoilt the measurement, the
 // timestamp echoed says which copy was answered: once in a round trip, and at
-// once where a backed-off time-out waits for a sample (RFC 6298, Section 5.7).
-func (c *Conn) sampleRTT(now Time, seg *wire.Segment) {
-	if c.rtt.acked(now, seg.Ack, c.cfg) || c.rtt.timing {
-		return
+// once where a backed-off time-out waits for a sample (RFC 6298, Section 5.7). It
+// returns the sample, or 0.
+func (c *Conn) sampleRTT(now Time, seg *wire.Segment) time.Duration {
+	startAt := c.rtt.startAt
+	if c.rtt.acked(now, seg.Ack, c.cfg) {
+		return now.Sub(startAt)
 	}
-	if seg.Ack.Less(c.rtt.next) && c.rtt.backoff == 0 {
-		return
+	if c.rtt.timing || (seg.Ack.Less(c.rtt.next) && c.rtt.backoff == 0) {
+		return 0
 	}
-	if rtt, ok := c.echoed(now, seg); ok {
-		c.rtt.sample(rtt, c.cfg)
-		c.rtt.next = c.snd.nxt
+	rtt, ok := c.echoed(now, seg)
+	if !ok {
+		return 0
 	}
+	c.rtt.sample(rtt, c.cfg)
+	c.rtt.next = c.snd.nxt
+	return rtt
 }
 
 // restartTimers is RFC 6298, Sections 5.2 and 5.3, after an ACK of new data.

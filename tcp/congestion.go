@@ -1,6 +1,15 @@
 package tcp
 
-// congestion decides how much may be in flight. Sizes are in bytes.
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
+
+// congestion decides how much may be in flight and how fast it goes out.
+// Sizes are in bytes. It is told of all that happens to what was sent; which
+// segments are lost, and when they go again, is the business of recovery.
+// Samples go by value, since a pointer would make each a heap object.
 type congestion interface {
 	// name is what TCP_CONGESTION calls the algorithm.
 	name() string
@@ -8,19 +17,79 @@ type congestion interface {
 	window() int
 	// threshold is the slow start threshold.
 	threshold() int
-	// acked tells of n bytes acknowledged outside loss recovery while the
-	// window was what limited sending.
-	acked(n int)
-	// lost tells that the loss of a segment was detected by duplicate ACKs,
-	// with flight bytes outstanding.
-	lost(flight int)
+	// pacingRate is how many bytes per second may go out; 0: not paced.
+	pacingRate() int64
+	// ownsRecovery reports whether window is right during loss recovery, too;
+	// else Proportional Rate Reduction (RFC 9937) leads from the window before
+	// the loss to the threshold.
+	ownsRecovery() bool
+
+	// sent tells that n bytes of data go out, the first time or again, with
+	// inFlight bytes in flight before them.
+	sent(now Time, n, inFlight int)
+	// acked tells of an ACK that delivered something, by its number or by
+	// SACK, in any phase of recovery.
+	acked(now Time, s ackSample)
+	// segmentLost tells of a segment that is thought lost.
+	segmentLost(now Time, s lossSample)
+	// lost tells that a loss was detected, by other means than a time-out,
+	// with flight bytes outstanding: once per recovery, when it begins.
+	lost(now Time, flight int)
 	// recovered tells that the loss is repaired, with flight bytes outstanding.
-	recovered(flight int)
+	recovered(now Time, flight int)
 	// timeout tells of a retransmission time-out; first is false when the same
 	// segment timed out before.
-	timeout(flight int, first bool)
+	timeout(now Time, flight int, first bool)
+	// undo tells that the last lost, or the last time-out, was none.
+	undo(now Time)
+	// congestionExperienced tells of an ECN echo: once per window.
+	congestionExperienced(now Time, flight int)
 	// idle tells that nothing was sent for longer than the time-out.
-	idle()
+	idle(now Time)
 	// resize tells of a new segment size.
 	resize(mss int)
+}
+
+// ackSample is what one ACK says.
+type ackSample struct {
+	phase lossPhase // before the ACK was processed
+
+	acked     int // bytes that SND.UNA moved by
+	delivered int // bytes newly known to have arrived, by ACK or SACK
+	lost      int // bytes newly thought lost
+
+	priorInFlight, inFlight int // bytes in flight before and after the ACK
+
+	// limited is whether the congestion window is what limited sending in the
+	// round of this ACK (RFC 7661, Section 4.3).
+	limited bool
+
+	rtt    time.Duration // of a segment this ACK delivered; 0: not known
+	minRTT time.Duration // the least that was seen of late; 0: none
+
+	// With them an algorithm counts rounds: one is over when una passes what
+	// nxt was when it began.
+	una, nxt seqnum.Value
+
+	totalDelivered uint64 // bytes delivered in the life of the connection, by this ACK too
+	rate           rateSample
+}
+
+// rateSample is the delivery rate that an ACK reveals, measured from the
+// segment sent last of those that it delivered.
+type rateSample struct {
+	delivered      int           // bytes delivered in interval
+	interval       time.Duration // 0: there is no sample
+	priorDelivered uint64        // total delivered when the segment was sent
+	txInFlight     int           // bytes in flight when the segment was sent, with it
+	lost           int           // bytes marked lost between the sending of the segment and this ACK
+	appLimited     bool          // the segment was sent when data was wanting
+}
+
+// lossSample is a segment that is thought lost.
+type lossSample struct {
+	size           int    // bytes
+	txInFlight     int    // bytes in flight when it was sent, with it
+	lost           int    // bytes marked lost since it was sent, with it
+	totalDelivered uint64 // bytes delivered in the life of the connection
 }

@@ -1,6 +1,10 @@
 package tcp
 
-import "github.com/trivet-net/trivet/seqnum"
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
 
 // dupThresh is how many duplicate ACKs mean a loss (RFC 5681, Section 3.2).
 const dupThresh = 3
@@ -54,9 +58,11 @@ func (c *Conn) congestionRoom() int {
 	return room
 }
 
-// recoverOnAck handles an ACK of acked new bytes.
-func (c *Conn) recoverOnAck(now Time, acked int) {
+// recoverOnAck handles an ACK of acked new bytes, which tells the round-trip
+// time rtt, if that is not 0.
+func (c *Conn) recoverOnAck(now Time, acked int, rtt time.Duration) {
 	l := &c.loss
+	sample := ackSample{acked: acked, delivered: acked, rtt: rtt, priorInFlight: c.inFlight() + acked}
 	l.dupAcks, l.extra = 0, 0
 	if l.from.Less(c.snd.una) {
 		l.from = c.snd.una
@@ -64,26 +70,34 @@ func (c *Conn) recoverOnAck(now Time, acked int) {
 	if l.to.Less(l.from) {
 		l.to = l.from
 	}
+	c.tellAcked(now, sample)
 	switch l.phase {
-	case lossOpen:
-		if c.usage.mayGrow(c.cc.window(), c.cc.threshold()) {
-			c.cc.acked(acked)
-		}
 	case lossFast:
 		if c.snd.una.Less(l.recover) {
 			c.partialAck(now, acked)
 			return
 		}
 		c.rule(now, RuleRecovered)
-		c.cc.recovered(c.outstanding())
+		c.cc.recovered(now, c.outstanding())
 		*l = recovery{recover: l.recover, from: l.from, to: l.to}
 	case lossTimedOut:
-		c.cc.acked(acked)
 		if !c.snd.una.Less(l.recover) {
 			c.rule(now, RuleRecovered)
 			l.phase = lossOpen
 		}
 	}
+}
+
+// tellAcked tells the congestion control of an ACK: s, completed by what the
+// connection knows.
+func (c *Conn) tellAcked(now Time, s ackSample) {
+	s.phase = c.loss.phase
+	s.inFlight = c.inFlight()
+	s.limited = c.usage.mayGrow(c.cc.window(), c.cc.threshold())
+	s.minRTT = c.rtt.min
+	s.una, s.nxt = c.snd.una, c.snd.nxt
+	s.totalDelivered = c.count.bytesAcked
+	c.cc.acked(now, s)
 }
 
 // partialAck is RFC 6582, Section 3.2, step 3: the next hole goes again at
@@ -118,6 +132,8 @@ func (c *Conn) resend() {
 func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
 	l := &c.loss
 	l.dupAcks++
+	// What arrived is not known, only that something did (RFC 5681, Section 3.2).
+	c.tellAcked(now, ackSample{delivered: c.snd.mss, priorInFlight: c.inFlight()})
 	switch l.phase {
 	case lossFast:
 		l.inflate += c.snd.mss
@@ -135,7 +151,7 @@ func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
 		c.rule(now, RuleFastRetransmit)
 		// RFC 5681, Section 3.2, step 2: what limited transmit sent is not
 		// part of the flight.
-		c.cc.lost(c.outstanding() - l.extra)
+		c.cc.lost(now, c.outstanding()-l.extra)
 		*l = recovery{phase: lossFast, recover: c.snd.nxt, inflate: dupThresh * c.snd.mss}
 		c.resend()
 	}

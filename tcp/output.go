@@ -70,6 +70,7 @@ func (c *Conn) sendLost(now Time, out *Batch) {
 		}
 		seg := c.segment(now, out, l.from, size, fin && size == text)
 		seg.Retransmit = true
+		c.cc.sent(now, seg.PayloadLen, c.inFlight())
 		c.emit(now, seg)
 		l.from = seg.End()
 		l.force = false
@@ -86,6 +87,7 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 		}
 		small := size%c.dataMSS() != 0
 		seg := c.segment(now, out, c.snd.nxt, size, fin)
+		c.cc.sent(now, size, c.inFlight())
 		c.snd.nxt = seg.End()
 		c.snd.finSent = c.snd.finSent || fin
 		if small {
@@ -182,7 +184,7 @@ func (c *Conn) restartAfterIdle(now Time) {
 	if c.outstanding() == 0 && c.count.lastSent != 0 && c.unsent() > 0 &&
 		now.Sub(c.count.lastSent) > c.rtt.timeout(c.cfg) {
 		c.rule(now, RuleIdleRestart)
-		c.cc.idle()
+		c.cc.idle(now)
 		c.count.lastSent = now
 	}
 }

@@ -97,7 +97,7 @@ func (c *Conn) retransmitTimeout(now Time) {
 	// With the window closed, the silence is no sign of congestion, and
 	// nothing may be sent but probes: Output arms the persist timer.
 	if c.snd.wnd > 0 {
-		c.cc.timeout(c.outstanding(), first)
+		c.cc.timeout(now, c.outstanding(), first)
 	}
 	c.loss.timeout(c.snd.una, c.snd.nxt)
 }
