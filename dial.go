@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -210,6 +211,9 @@ func (d *Dialer) connect(ctx context.Context, n network, local, remote netip.Add
 	if local.Addr().IsValid() && !s.owns(local.Addr()) {
 		return nil, sysError("bind", syscall.EADDRNOTAVAIL)
 	}
+	// The scheduler prefers the goroutine woken last: without this, two that keep
+	// waking each other would let the others' dials wait for a whole time slice.
+	runtime.Gosched()
 	c, err := s.open(n, local, remote, opt)
 	if err != nil {
 		return nil, sysError("connect", err)

@@ -25,7 +25,7 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 	} else {
 		h := e.keys.table.hash(&t)
 		hash = uint32(h)
-		if shardOf(h, e.cfg.Shards) != e.cfg.Shard || !e.usable(now, &t, hash) {
+		if shardOf(h, e.cfg.Shards) != e.cfg.Shard || !e.usable(now, &t, hash, reuseDelay) {
 			return nil, syscall.EADDRNOTAVAIL
 		}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
@@ -38,7 +39,7 @@ func (e *Engine) choosePort(now tcp.Time, t *wire.FourTuple) (hash uint32, ok bo
 		}
 		t.LocalPort = port
 		h := e.keys.table.hash(t)
-		if shardOf(h, e.cfg.Shards) == e.cfg.Shard && e.usable(now, t, uint32(h)) {
+		if shardOf(h, e.cfg.Shards) == e.cfg.Shard && e.usable(now, t, uint32(h), reuseDelayChosen) {
 			*slot += i + 1 + uint32(h>>32)%8
 			return uint32(h), true
 		}
@@ -47,13 +48,13 @@ func (e *Engine) choosePort(now tcp.Time, t *wire.FourTuple) (hash uint32, ok bo
 }
 
 // usable reports whether a connection with the tuple can be opened: there is
-// none, and none in TIME-WAIT that must stay.
-func (e *Engine) usable(now tcp.Time, t *wire.FourTuple, hash uint32) bool {
+// none, and none that was in TIME-WAIT for less than delay.
+func (e *Engine) usable(now tcp.Time, t *wire.FourTuple, hash uint32, delay time.Duration) bool {
 	if e.table.lookup(hash, t) != nil {
 		return false
 	}
 	i := e.timeWaits.lookup(hash, t)
-	return i == 0 || e.reusable(now, i)
+	return i == 0 || e.reusable(now, i, delay)
 }
 
 // listenPort chooses an ephemeral port that no listener uses, 0 when there is

@@ -396,17 +396,21 @@ func TestDialReusesTimeWait(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		cfg  tcp.Config
+		port uint16 // 0: chosen, out of one
 		wait time.Duration
 		want error
 	}{
-		{"after a second", tcp.Config{}, time.Second, nil},
-		{"before", tcp.Config{}, time.Second - 1, syscall.EADDRNOTAVAIL},
-		{"no timestamps", tcp.Config{NoTimestamps: true}, time.Second, syscall.EADDRNOTAVAIL},
+		{"after a second", tcp.Config{}, 4000, time.Second, nil},
+		{"before", tcp.Config{}, 4000, time.Second - 1, syscall.EADDRNOTAVAIL},
+		{"no timestamps", tcp.Config{NoTimestamps: true}, 4000, time.Second, syscall.EADDRNOTAVAIL},
+		{"chosen port after ten ticks", tcp.Config{}, 0, 10 * time.Millisecond, nil},
+		{"chosen port before", tcp.Config{}, 0, 10*time.Millisecond - 1, syscall.EADDRNOTAVAIL},
+		{"chosen port, no timestamps", tcp.Config{NoTimestamps: true}, 0, time.Second, syscall.EADDRNOTAVAIL},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := newPair(t, Config{TCP: tt.cfg})
+			p := newPair(t, Config{TCP: tt.cfg, FirstPort: 4000, LastPort: 4000})
 			l := p.b.listen("10.0.0.2:80", ListenOptions{})
-			local := netip.AddrPortFrom(netip.Addr{}, 4000)
+			local := netip.AddrPortFrom(netip.Addr{}, tt.port)
 			c, err := p.a.e.Dial(p.a.now, local, l.Addr(), tcp.Options{})
 			if err != nil {
 				t.Fatal(err)
