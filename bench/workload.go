@@ -64,6 +64,7 @@ func all() []workload {
 	w = append(w, timewaitWorkloads()...)
 	w = append(w, synfloodWorkloads()...)
 	w = append(w, tunWorkloads()...)
+	w = append(w, pathWorkloads()...)
 	w = append(w, growWorkloads()...)
 	return append(w, sizeWorkloads()...)
 }
