@@ -38,7 +38,8 @@ type Config struct {
 	// RemoveLink. LinkDown must not wait for RemoveLink or Close.
 	LinkDown func(l link.Link, err error)
 
-	// TCP is shared by all connections: time-outs, retries, options offered.
+	// TCP is shared by all connections: time-outs, retries, options offered,
+	// congestion control.
 	// TCP.Trace is called with a lock held, from one goroutine per shard at a
 	// time; a hook that is not safe for concurrent use needs Shards: 1.
 	// TCP.Counters is ignored: see Stack.Stats.
@@ -107,6 +108,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
 	case c.SendBuffer < 0 || c.RecvBuffer < 0:
 		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
+	case !tcp.KnownCongestion(c.TCP.Congestion):
+		return c, fmt.Errorf("%w: TCP.Congestion is %q, not one of %q", ErrConfig, c.TCP.Congestion, tcp.Congestions())
 	}
 	def(&c.FirstPort, defaultFirstPort)
 	def(&c.LastPort, defaultLastPort)

@@ -56,6 +56,9 @@ func setKeepAlive(o *tcp.Options, cfg net.KeepAliveConfig) error {
 func (s *Stack) dialOptions(o tcp.Options, keepAlive time.Duration, cfg net.KeepAliveConfig) (tcp.Options, error) {
 	o = s.cfg.options(o)
 	o.NoDelay = true
+	if err := checkCongestion(o.Congestion); err != nil {
+		return o, sysError("setsockopt", err)
+	}
 	if !cfg.Enable && keepAlive >= 0 {
 		cfg = net.KeepAliveConfig{Enable: true, Idle: keepAlive}
 	}
@@ -88,12 +91,37 @@ func (c *Conn) Options() tcp.Options {
 	return c.e.Options()
 }
 
-// SetOptions sets all socket options at once. Change what Options returns.
+// SetOptions sets all socket options at once. Change what Options returns. A
+// congestion control that is not known is ENOENT, and nothing is set.
 func (c *Conn) SetOptions(o tcp.Options) error {
 	return c.setOptions(func(old *tcp.Options) error {
+		if err := checkCongestion(o.Congestion); err != nil {
+			return err
+		}
 		*old = o
 		return nil
 	})
+}
+
+// SetCongestion sets the congestion control: a name of tcp.Congestions, or ""
+// for that of the Stack. Another name is ENOENT, as setsockopt has it for
+// TCP_CONGESTION.
+func (c *Conn) SetCongestion(name string) error {
+	return c.setOptions(func(o *tcp.Options) error {
+		if err := checkCongestion(name); err != nil {
+			return err
+		}
+		o.Congestion = name
+		return nil
+	})
+}
+
+// checkCongestion is setsockopt's answer to the name of a congestion control.
+func checkCongestion(name string) error {
+	if !tcp.KnownCongestion(name) {
+		return syscall.ENOENT
+	}
+	return nil
 }
 
 // SetNoDelay sends small segments at once (true, the default) or holds them

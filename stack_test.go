@@ -30,6 +30,8 @@ func TestConfig(t *testing.T) {
 		{name: "TimeWait largest", cfg: trivet.Config{TimeWait: 240 * time.Second}, ok: true},
 		{name: "TimeWait too small", cfg: trivet.Config{TimeWait: time.Second - 1}},
 		{name: "TimeWait too large", cfg: trivet.Config{TimeWait: 240*time.Second + 1}},
+		{name: "known congestion control", cfg: trivet.Config{TCP: tcp.Config{Congestion: "reno"}}, ok: true},
+		{name: "unknown congestion control", cfg: trivet.Config{TCP: tcp.Config{Congestion: "vegas"}}},
 		{name: "most shards", cfg: trivet.Config{Shards: 64}, ok: true},
 		{name: "too many shards", cfg: trivet.Config{Shards: 65}},
 		{name: "negative shards", cfg: trivet.Config{Shards: -1}},

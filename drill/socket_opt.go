@@ -51,9 +51,12 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 		return r.setLinger(s, e)
 	}
 	if name == "TCP_CONGESTION" {
-		if congestionName(e) != "reno" {
+		name := congestionName(e)
+		if name == "" || !tcp.KnownCongestion(name) {
 			return nil, &unsupported{"congestion control " + e.String()}
 		}
+		s.opt.Congestion = name
+		r.applyOptions(s)
 		return done(outcome{}), nil
 	}
 	if f := optionFeatures[name]; f != "" {
@@ -70,6 +73,13 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if errno != 0 {
 		return done(failed(errno)), nil
 	}
+	r.applyOptions(s)
+	return done(outcome{}), nil
+}
+
+// applyOptions gives the options to the connection or the listener, if there
+// is one already.
+func (r *runner) applyOptions(s *socket) {
 	switch {
 	case s.conn != nil:
 		s.more = false
@@ -77,7 +87,6 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	case s.listener != nil:
 		s.listener.SetOptions(s.opt)
 	}
-	return done(outcome{}), nil
 }
 
 // congestionName returns the text of "reno" or ["reno"].

@@ -4,35 +4,38 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/trivet-net/trivet/tcp"
 )
 
 // sysctls are the settings of Linux that have a counterpart here. nil: known,
 // but about something that Trivet does not have or does not let be changed; a
 // script that depends on it fails by itself.
 var sysctls = map[string]func(*settings, []string) error{
-	"tcp_timestamps":        flag(func(s *settings, on bool) { s.engine.TCP.NoTimestamps = !on }),
-	"tcp_sack":              flag(func(s *settings, on bool) { s.engine.TCP.NoSACK = !on }),
-	"tcp_window_scaling":    flag(func(s *settings, on bool) { s.engine.TCP.NoWindowScale = !on }),
-	"tcp_rfc1337":           flag(func(s *settings, on bool) { s.engine.TimeWaitReset = !on }),
-	"tcp_syn_retries":       number(func(s *settings, n int) { s.engine.TCP.SynRetries = n }),
-	"tcp_synack_retries":    number(func(s *settings, n int) { s.engine.SynAckRetries = n }),
-	"tcp_retries2":          number(func(s *settings, n int) { s.engine.TCP.Retries = n }),
-	"tcp_orphan_retries":    number(func(s *settings, n int) { s.engine.TCP.OrphanRetries = n }),
-	"tcp_fin_timeout":       number(func(s *settings, n int) { s.engine.TCP.FinWait2 = time.Duration(n) * time.Second }),
-	"tcp_max_syn_backlog":   number(func(s *settings, n int) { s.engine.SynBacklog = n }),
-	"tcp_keepalive_time":    number(func(s *settings, n int) { s.socket.KeepIdle = time.Duration(n) * time.Second }),
-	"tcp_keepalive_intvl":   number(func(s *settings, n int) { s.socket.KeepInterval = time.Duration(n) * time.Second }),
-	"tcp_keepalive_probes":  number(func(s *settings, n int) { s.socket.KeepCount = n }),
-	"tcp_rto_max_ms":        number(func(s *settings, n int) { s.engine.TCP.MaxRTO = time.Duration(n) * time.Millisecond }),
-	"tcp_rto_min_us":        number(func(s *settings, n int) { s.engine.TCP.MinRTO = time.Duration(n) * time.Microsecond }),
-	"tcp_invalid_ratelimit": number((*settings).setRateLimit),
-	"tcp_rmem":              numbers((*settings).setReceiveMemory),
-	"tcp_wmem":              numbers((*settings).setSendMemory),
-	"ip_local_port_range":   numbers((*settings).setPorts),
-	"tcp_syncookies":        numbers((*settings).setCookies),
-	"tcp_mtu_probing":       only("tcp_mtu_probing", 0),
-	"tcp_shrink_window":     only("tcp_shrink_window", 0),
-	"tcp_fastopen":          nil,
+	"tcp_timestamps":         flag(func(s *settings, on bool) { s.engine.TCP.NoTimestamps = !on }),
+	"tcp_sack":               flag(func(s *settings, on bool) { s.engine.TCP.NoSACK = !on }),
+	"tcp_window_scaling":     flag(func(s *settings, on bool) { s.engine.TCP.NoWindowScale = !on }),
+	"tcp_rfc1337":            flag(func(s *settings, on bool) { s.engine.TimeWaitReset = !on }),
+	"tcp_syn_retries":        number(func(s *settings, n int) { s.engine.TCP.SynRetries = n }),
+	"tcp_synack_retries":     number(func(s *settings, n int) { s.engine.SynAckRetries = n }),
+	"tcp_retries2":           number(func(s *settings, n int) { s.engine.TCP.Retries = n }),
+	"tcp_orphan_retries":     number(func(s *settings, n int) { s.engine.TCP.OrphanRetries = n }),
+	"tcp_fin_timeout":        number(func(s *settings, n int) { s.engine.TCP.FinWait2 = time.Duration(n) * time.Second }),
+	"tcp_max_syn_backlog":    number(func(s *settings, n int) { s.engine.SynBacklog = n }),
+	"tcp_keepalive_time":     number(func(s *settings, n int) { s.socket.KeepIdle = time.Duration(n) * time.Second }),
+	"tcp_keepalive_intvl":    number(func(s *settings, n int) { s.socket.KeepInterval = time.Duration(n) * time.Second }),
+	"tcp_keepalive_probes":   number(func(s *settings, n int) { s.socket.KeepCount = n }),
+	"tcp_rto_max_ms":         number(func(s *settings, n int) { s.engine.TCP.MaxRTO = time.Duration(n) * time.Millisecond }),
+	"tcp_rto_min_us":         number(func(s *settings, n int) { s.engine.TCP.MinRTO = time.Duration(n) * time.Microsecond }),
+	"tcp_invalid_ratelimit":  number((*settings).setRateLimit),
+	"tcp_rmem":               numbers((*settings).setReceiveMemory),
+	"tcp_wmem":               numbers((*settings).setSendMemory),
+	"ip_local_port_range":    numbers((*settings).setPorts),
+	"tcp_syncookies":         numbers((*settings).setCookies),
+	"tcp_congestion_control": (*settings).setCongestion,
+	"tcp_mtu_probing":        only("tcp_mtu_probing", 0),
+	"tcp_shrink_window":      only("tcp_shrink_window", 0),
+	"tcp_fastopen":           nil,
 
 	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
 	"tcp_ecn":                            nil,
@@ -42,7 +45,6 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_dsack":                          nil,
 	"tcp_fack":                           nil,
 	"tcp_reordering":                     nil,
-	"tcp_congestion_control":             nil,
 	"tcp_slow_start_after_idle":          nil,
 	"tcp_early_retrans":                  nil,
 	"tcp_recovery":                       nil,
@@ -188,5 +190,14 @@ func (s *settings) setCookies(n []int) error {
 	if n[0] == 2 {
 		s.engine.SynBacklog = -1
 	}
+	return nil
+}
+
+// setCongestion takes the name of an algorithm.
+func (s *settings) setCongestion(words []string) error {
+	if len(words) != 1 || !tcp.KnownCongestion(words[0]) {
+		return strconv.ErrSyntax
+	}
+	s.engine.TCP.Congestion = words[0]
 	return nil
 }

@@ -47,6 +47,11 @@ type Config struct {
 	// Zero: 10.
 	InitialWindow int
 
+	// Congestion is the congestion control of connections whose Options name
+	// none (tcp_congestion_control): one of Congestions. Zero, and what is not
+	// known: CongestionCubic.
+	Congestion string
+
 	// Trace, if not nil, is called for every event. It is called in the middle
 	// of processing: it must be quick and must not call the stack.
 	Trace func(*Event)
@@ -71,6 +76,9 @@ func (c Config) withDefaults() Config {
 	def(&c.Retries, 15)
 	def(&c.OrphanRetries, 8)
 	def(&c.InitialWindow, 10)
+	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
+		c.Congestion = CongestionCubic
+	}
 	if c.Counters == nil {
 		c.Counters = new(Counters)
 	}
@@ -121,6 +129,10 @@ type Options struct {
 	// bytes, 88 to 32767. Zero: from the MTU.
 	MaxSeg int
 
+	// Congestion is the congestion control (TCP_CONGESTION): one of Congestions.
+	// Zero, and what is not known: Config.Congestion.
+	Congestion string
+
 	// TOS is the IPv4 TOS or IPv6 traffic class of sent packets, and TTL their
 	// TTL or hop limit (IP_TOS, IP_TTL). TTL zero: 64.
 	TOS, TTL uint8
@@ -150,6 +162,9 @@ func (o Options) WithDefaults() Options {
 	o.UserTimeout = max(o.UserTimeout, 0)
 	if o.MaxSeg != 0 {
 		o.MaxSeg = min(max(o.MaxSeg, minMaxSeg), maxMaxSeg)
+	}
+	if !KnownCongestion(o.Congestion) {
+		o.Congestion = ""
 	}
 	return o
 }

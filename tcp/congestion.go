@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trivet-net/trivet/seqnum"
@@ -46,8 +47,53 @@ type congestion interface {
 	congestionExperienced(now Time, flight int)
 	// idle tells that nothing was sent for longer than the time-out.
 	idle(now Time)
+	// adopt takes over the window and the threshold of another algorithm.
+	adopt(window, threshold int)
 	// resize tells of a new segment size.
 	resize(mss int)
+}
+
+// The names of the algorithms, as TCP_CONGESTION has them.
+const (
+	CongestionReno  = "reno"  // NewReno: RFC 5681 and RFC 6582
+	CongestionCubic = "cubic" // CUBIC: RFC 9438 with RFC 9406, the default
+)
+
+// Congestions returns the names that Options.Congestion and Config.Congestion
+// take (tcp_available_congestion_control).
+func Congestions() []string { return []string{CongestionCubic, CongestionReno} }
+
+// KnownCongestion reports whether name is an algorithm, or empty, which stands
+// for the default.
+func KnownCongestion(name string) bool { return name == "" || slices.Contains(Congestions(), name) }
+
+// congestionName is the algorithm that the options and the host ask for.
+func (c *Conn) congestionName() string {
+	if c.opt.Congestion != "" {
+		return c.opt.Congestion
+	}
+	return c.cfg.Congestion
+}
+
+// startCongestion begins congestion control with a window of so many segments.
+func (c *Conn) startCongestion(segments int) {
+	c.cubic = cubic{}
+	switch c.congestionName() {
+	case CongestionReno:
+		c.cubic.reno = newReno(c.snd.mss, segments)
+		c.cc = &c.cubic.reno
+	default:
+		c.cubic = newCubic(c.snd.mss, segments)
+		c.cc = &c.cubic
+	}
+}
+
+// changeCongestion goes on with another algorithm, from the window and the
+// threshold that there are.
+func (c *Conn) changeCongestion() {
+	window, threshold := c.cc.window(), c.cc.threshold()
+	c.startCongestion(c.cfg.InitialWindow)
+	c.cc.adopt(window, threshold)
 }
 
 // ackSample is what one ACK says.
@@ -65,6 +111,7 @@ type ackSample struct {
 	limited bool
 
 	rtt    time.Duration // of a segment this ACK delivered; 0: not known
+	srtt   time.Duration // smoothed
 	minRTT time.Duration // the least that was seen of late; 0: none
 
 	// With them an algorithm counts rounds: one is over when una passes what

@@ -30,7 +30,7 @@ type Conn struct {
 	ts       timestamps
 	rtt      estimator
 	cc       congestion
-	reno     reno // the memory of cc while there is one algorithm
+	cubic    cubic // the memory of cc, when that is CUBIC or, within it, NewReno
 	loss     recovery
 	usage    usage
 

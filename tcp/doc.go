@@ -44,12 +44,12 @@
 //
 // The files are the rooms of RFC 9293, Section 3.10: open, send, receive, close,
 // abort, status, input with its checks (synsent, ack, text), timers; then one
-// for each concern: rtt (RFC 6298), loss (RFC 5681, 6582, 3042), reno,
-// reassembly (with RFC 2018 and 2883), options (RFC 7323), and the buffers.
+// for each concern: rtt (RFC 6298), loss (RFC 5681, 6582, 3042), congestion with
+// reno, cubic (RFC 9438) and hystart (RFC 9406), reassembly (with RFC 2018 and
+// 2883), options (RFC 7323), and the buffers.
 //
 // Known limits: received SACK blocks are used to notice a loss, not to repair
-// it; there is neither RACK nor ECN nor TCP Fast Open; NewReno is the only
-// congestion control; nothing is paced; buffers have a fixed size. Urgent text
+// it; there is neither RACK nor ECN nor TCP Fast Open; nothing is paced; buffers have a fixed size. Urgent text
 // stays in the stream, and nobody is told of it. Where deployed stacks depart
 // from the standards on purpose, so does this one, and says so at the place.
 package tcp

@@ -41,7 +41,7 @@ type driver struct {
 // most rules have nothing to do with them.
 func newDriver(t *testing.T, mod ...func(*driver)) *driver {
 	d := &driver{t: t, now: Time(time.Second)}
-	d.cfg = noteConfig(NewConfig(Config{NoTimestamps: true, NoWindowScale: true, NoSACK: true}))
+	d.cfg = noteConfig(NewConfig(Config{NoTimestamps: true, NoWindowScale: true, NoSACK: true, Congestion: CongestionReno}))
 	d.open = Open{Tuple: testTuple, ISS: testISS, Path: Path{MTU: 1040}, Options: Options{NoDelay: true}}
 	for _, m := range mod {
 		m(d)

@@ -94,7 +94,7 @@ func (c *Conn) tellAcked(now Time, s ackSample) {
 	s.phase = c.loss.phase
 	s.inFlight = c.inFlight()
 	s.limited = c.usage.mayGrow(c.cc.window(), c.cc.threshold())
-	s.minRTT = c.rtt.min
+	s.srtt, s.minRTT = c.rtt.srtt, c.rtt.min
 	s.una, s.nxt = c.snd.una, c.snd.nxt
 	s.totalDelivered = c.count.bytesAcked
 	c.cc.acked(now, s)

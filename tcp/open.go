@@ -102,8 +102,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
 	c.setMSS()
-	c.reno = newReno(c.snd.mss, cfg.InitialWindow)
-	c.cc = &c.reno
+	c.startCongestion(cfg.InitialWindow)
 }
 
 // learnPeer takes what the peer's SYN says. RFC 7323, Sections 1.3 and 2.2,
@@ -129,7 +128,7 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 	}
 	c.setMSS()
 	c.rcv.mss = min(c.snd.mss, defaultMSS(c.id.LocalAddr.Is4())) // a guess, until there is text
-	c.reno = newReno(c.snd.mss, c.cfg.InitialWindow)
+	c.startCongestion(c.cfg.InitialWindow)
 }
 
 // setMSS computes Eff.snd.MSS. RFC 9293, Section 3.7.1: the smaller of what
@@ -230,7 +229,7 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 	if c.count.retransmits > 0 {
 		// RFC 6928, Section 2: a lost SYN or SYN,ACK means an initial window
 		// of one segment.
-		c.reno = newReno(c.snd.mss, 1)
+		c.startCongestion(1)
 	}
 	c.count.retransmits = 0
 	// Linux counts the time without data from here, too.

@@ -59,7 +59,8 @@ func (c *Conn) Options() Options { return c.opt }
 
 // SetOptions changes the socket options. A smaller receive buffer closes the
 // window as data arrives; its right edge never moves left. A segment size takes
-// effect on what is sent from now on.
+// effect on what is sent from now on. Another congestion control goes on from the
+// window of the one before.
 func (c *Conn) SetOptions(now Time, o Options) {
 	old := c.opt
 	c.opt = o.WithDefaults()
@@ -70,6 +71,9 @@ func (c *Conn) SetOptions(now Time, o Options) {
 	if o.MaxSeg != old.MaxSeg {
 		c.setMSS()
 		c.cc.resize(c.snd.mss)
+	}
+	if o.Congestion != old.Congestion {
+		c.changeCongestion()
 	}
 	if o.NoDelay && !old.NoDelay && c.unsent() > 0 {
 		c.wants.override = true // tcp(7): it sends what waits, corked or not
