@@ -201,6 +201,12 @@ func (r *runner) receive(t transfer) attempt {
 	}
 	b := make([]byte, t.n)
 	got := 0
+	// A call that may wait does so for SO_RCVLOWAT bytes, if it wants as many.
+	least := min(int(t.n), max(s.opt.RecvLowat, 1))
+	if t.flags&constants["MSG_WAITALL"] != 0 {
+		least = int(t.n)
+	}
+	nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 	return func() (outcome, bool) {
 		if unread := s.conn.Info(r.now).Unread; t.flags&constants["MSG_PEEK"] != 0 && unread > 0 {
 			// The stack cannot look at data without taking it, but knows how much
@@ -209,7 +215,6 @@ func (r *runner) receive(t transfer) attempt {
 		}
 		n, errno, err := s.readSome(r.now, b[got:])
 		got += n
-		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 		switch {
 		case err != nil:
 			return outcome{n: int64(got), check: err}, true
@@ -217,9 +222,7 @@ func (r *runner) receive(t transfer) attempt {
 			return failed(errno), nonblock
 		case errno != 0 && errno != syscall.EAGAIN && got == 0:
 			return failed(errno), true
-		case errno == 0 && n > 0 && got < len(b) && t.flags&constants["MSG_WAITALL"] != 0 && !nonblock:
-			return outcome{}, false
-		case errno == syscall.EAGAIN && t.flags&constants["MSG_WAITALL"] != 0 && !nonblock:
+		case (n > 0 || errno == syscall.EAGAIN) && got < least && !nonblock:
 			return outcome{}, false
 		}
 		return outcome{n: int64(got)}, true
@@ -283,14 +286,12 @@ func (r *runner) transmit(t transfer) attempt {
 				r.cork(s, false)
 			}
 		}()
-		n, err := s.conn.Write(r.now, stripes(s.written(), int(t.n)-sent))
-		s.note(n)
+		n, errno, check := r.writeSome(s, int(t.n)-sent)
 		sent += n
-		errno := errnoOf(err)
 		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 		switch {
-		case errno == 0:
-			return outcome{n: int64(sent)}, true
+		case errno == 0 || check != nil:
+			return outcome{n: int64(sent), check: check}, true
 		case errno != syscall.EAGAIN && sent == 0:
 			return failed(errno), true
 		case errno != syscall.EAGAIN:
@@ -302,6 +303,32 @@ func (r *runner) transmit(t transfer) attempt {
 			return failed(errno), true
 		}
 		return outcome{n: int64(sent)}, true
+	}
+}
+
+// writeSome writes up to n bytes. When not all fit, they go as with Linux: what
+// fills one of its buffers at a time, of which as much is sent as can be before
+// the next.
+func (r *runner) writeSome(s *socket, n int) (sent int, errno syscall.Errno, err error) {
+	for {
+		i := s.conn.Info(r.now)
+		mss := max(i.SndMSS, 1)
+		unit := max(min(maxSuper, i.SndWnd/2)/mss*mss, mss)
+		if s.opt.NotSentLowat == 0 && n-sent <= i.SendBuffer-i.Unacked-i.NotSent {
+			unit = n - sent
+		}
+		m, err := s.conn.Write(r.now, stripes(s.written(), min(n-sent, unit)))
+		s.note(m)
+		sent += m
+		if err != nil && (m == 0 || err != syscall.EAGAIN) {
+			return sent, errnoOf(err), nil
+		}
+		if sent == n {
+			return sent, 0, nil
+		}
+		if err := r.drain(); err != nil {
+			return sent, 0, err
+		}
 	}
 }
 

@@ -25,9 +25,8 @@ var optionFeatures = map[string]string{
 	"TCP_FASTOPEN_NO_COOKIE": "TCP Fast Open",
 	"SO_ZEROCOPY":            "MSG_ZEROCOPY", "TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
 	"SO_TIMESTAMPING": "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
-	"TCP_NOTSENT_LOWAT": "TCP_NOTSENT_LOWAT", "TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
+	"TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
 	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue", "IP_FREEBIND": "IP_FREEBIND",
-	"TCP_DEFER_ACCEPT": "TCP_DEFER_ACCEPT", "TCP_QUICKACK": "TCP_QUICKACK", "TCP_SYNCNT": "TCP_SYNCNT",
 	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
 	"SO_MAX_PACING_RATE": "SO_MAX_PACING_RATE", "SO_BUSY_POLL": "SO_BUSY_POLL",
 	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
@@ -66,7 +65,7 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	errno, err = s.setOption(name, v)
+	errno, err = s.setOption(r.now, name, v)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +127,7 @@ func seconds(v int64, d *time.Duration) syscall.Errno {
 }
 
 // setOption sets an option to a number.
-func (s *socket) setOption(name string, v int64) (syscall.Errno, error) {
+func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, error) {
 	o := &s.opt
 	switch name {
 	case "SO_REUSEADDR", "SO_REUSEPORT", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
@@ -162,6 +161,21 @@ func (s *socket) setOption(name string, v int64) (syscall.Errno, error) {
 			return syscall.EINVAL, nil
 		}
 		o.KeepCount = int(v)
+	case "TCP_SYNCNT":
+		if v < 1 || v > 127 {
+			return syscall.EINVAL, nil
+		}
+		o.SynRetries = int(v)
+	case "TCP_DEFER_ACCEPT":
+		o.DeferAccept = time.Duration(max(v, 0)) * time.Second
+	case "TCP_NOTSENT_LOWAT":
+		o.NotSentLowat = int(v & 0xffffffff)
+	case "SO_RCVLOWAT":
+		o.RecvLowat = int(v)
+	case "TCP_QUICKACK":
+		if s.conn != nil {
+			s.conn.SetQuickAck(now, v != 0)
+		}
 	case "TCP_USER_TIMEOUT":
 		if v < 0 {
 			return syscall.EINVAL, nil
@@ -253,7 +267,14 @@ func (r *runner) getOption(s *socket, name string) (int64, bool) {
 		if o.TTL == 0 {
 			return 64, true
 		}
-	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK", "TCP_INQ", "TCP_USER_TIMEOUT", "IP_TOS", "IP_MTU_DISCOVER":
+	case "TCP_SYNCNT":
+		if o.SynRetries == 0 {
+			return int64(max(r.set.engine.TCP.SynRetries, 6)), true
+		}
+	case "SO_RCVLOWAT":
+		return max(int64(o.RecvLowat), 1), true
+	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK", "TCP_INQ", "TCP_USER_TIMEOUT", "IP_TOS", "IP_MTU_DISCOVER",
+		"TCP_NOTSENT_LOWAT":
 	default:
 		return 0, false
 	}

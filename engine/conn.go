@@ -119,6 +119,12 @@ func (c *Conn) SetOptions(now tcp.Time, o tcp.Options) {
 	c.engine.settle(now, c)
 }
 
+// SetQuickAck is tcp.Conn.SetQuickAck.
+func (c *Conn) SetQuickAck(now tcp.Time, on bool) {
+	c.tcp.SetQuickAck(on)
+	c.engine.settle(now, c)
+}
+
 // Options is tcp.Conn.Options.
 func (c *Conn) Options() tcp.Options { return c.tcp.Options() }
 

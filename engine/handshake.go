@@ -56,7 +56,14 @@ func (e *Engine) admit(now tcp.Time, l *Listener, t *wire.FourTuple) bool {
 // open, with RFC 5961 and, before all, PAWS. The segment that completes the
 // handshake goes to the new connection, which emits its events.
 func (e *Engine) inputHalfOpen(now tcp.Time, h *halfOpen) {
-	if e.completes(h) && h.listener.backlog.take(e.cfg.MaxBacklog) {
+	complete := e.completes(h)
+	if complete && e.waitsForText(h) {
+		h.acked = true
+		e.received(now, &h.node.tuple)
+		e.rule(now, &h.node.tuple, tcp.RuleDeferAccept)
+		return
+	}
+	if complete && h.listener.backlog.take(e.cfg.MaxBacklog) {
 		e.accept(now, h)
 		return
 	}
@@ -92,6 +99,12 @@ func (e *Engine) inputHalfOpen(now tcp.Time, h *halfOpen) {
 func (e *Engine) completes(h *halfOpen) bool {
 	return e.seg.Flags&(wire.RST|wire.SYN|wire.ACK) == wire.ACK && e.seg.Ack == h.sndNxt() &&
 		e.timely(h) && e.acceptable(h)
+}
+
+// waitsForText reports whether the segment brings nothing and the listener wants
+// to see something first (Options.DeferAccept).
+func (e *Engine) waitsForText(h *halfOpen) bool {
+	return e.seg.Len() == 0 && int(h.retries) < h.listener.deferSteps(e.tcp.MaxRTO)
 }
 
 // accept makes the half-open connection a whole one, which takes the segment,

@@ -548,3 +548,55 @@ func TestListenPortZero(t *testing.T) {
 		t.Errorf("Listen with no port left: %v, want EADDRINUSE", err)
 	}
 }
+
+// SOCK-69: with TCP_DEFER_ACCEPT the ACK of the handshake is forgotten until
+// there is text with it.
+func TestDeferAccept(t *testing.T) {
+	deferring := ListenOptions{Options: tcp.Options{DeferAccept: 5 * time.Second}}
+	h := newHost(t, Config{}, addrA)
+	l := h.listen("10.0.0.1:80", deferring)
+	p := h.peer(addrB, 5000, 80)
+	p.open()
+	p.send(wire.ACK, 0, "")
+	h.wantEvents("listen-syn", "LISTEN>SYN-RECEIVED", "defer-accept")
+	if l.Accept() != nil {
+		t.Error("Accept returned a connection without text")
+	}
+	h.silence(2 * time.Second) // no SYN,ACK again: it arrived
+	p.send(wire.ACK|wire.PSH, 0, "hello")
+	if c := l.Accept(); c == nil || c.Info(h.now).Unread != 5 {
+		t.Errorf("Accept() = %v, want a connection with five bytes", c)
+	}
+}
+
+// tcp(7): 5 s are three time-outs of the SYN,ACK, 1+2+4 s. The last SYN,ACK goes
+// again, and an ACK of it will do.
+func TestDeferAcceptEnds(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	l := h.listen("10.0.0.1:80", ListenOptions{Options: tcp.Options{DeferAccept: 5 * time.Second}})
+	p := h.peer(addrB, 5000, 80)
+	p.open()
+	p.send(wire.ACK, 0, "")
+	h.silence(7*time.Second - 1)
+	h.wait(1)
+	if s := h.one(); s.Flags != wire.SYN|wire.ACK {
+		t.Fatalf("after 7 s came %v, want a SYN,ACK", s)
+	}
+	p.send(wire.ACK, 0, "")
+	if l.Accept() == nil {
+		t.Error("the connection still waits for text")
+	}
+}
+
+// SOCK-68: TCP_SYNCNT of a listener is how often it repeats the SYN,ACK.
+func TestSynAckRetriesOfListener(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	h.listen("10.0.0.1:80", ListenOptions{Options: tcp.Options{SynRetries: 1}})
+	h.peer(addrB, 5000, 80).open()
+	h.wait(time.Second)
+	h.one()
+	h.clearEvents()
+	h.wait(2 * time.Second)
+	h.none()
+	h.wantEvents("syn-ack-exhausted", "SYN-RECEIVED>LISTEN")
+}

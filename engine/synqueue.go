@@ -28,6 +28,7 @@ type halfOpen struct {
 	rcvWindow uint16 // of the SYN,ACK
 	rcvShift  uint8
 	retries   uint8
+	acked     bool // the handshake's ACK came, and waits for text (DeferAccept)
 }
 
 // rcvNxt is RCV.NXT, and sndNxt SND.NXT.
@@ -147,18 +148,43 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 	e.send(now, &h.node.tuple, seg)
 }
 
+// synAckRetries is how often a SYN,ACK is sent again.
+func (l *Listener) synAckRetries() int {
+	if l.options.SynRetries > 0 {
+		return l.options.SynRetries
+	}
+	return l.engine.cfg.SynAckRetries
+}
+
+// deferSteps is Options.DeferAccept in time-outs of the SYN,ACK, which double up
+// to limit.
+func (l *Listener) deferSteps(limit time.Duration) int {
+	steps := 0
+	wait := synAckTimeout
+	for end := time.Duration(0); end < l.options.DeferAccept && steps < 255; end += wait {
+		if steps > 0 {
+			wait = min(2*wait, limit)
+		}
+		steps++
+	}
+	return steps
+}
+
 // halfOpenTimeout sends the SYN,ACK again, later each time, or gives up.
 func (e *Engine) halfOpenTimeout(now tcp.Time, h *halfOpen) {
 	if e.tcp.Trace != nil {
 		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventTimer, Tuple: h.node.tuple, Timer: tcp.TimerRetransmit})
 	}
-	if int(h.retries) >= e.cfg.SynAckRetries {
+	deferred := h.acked && int(h.retries) < h.listener.deferSteps(e.tcp.MaxRTO)
+	if int(h.retries) >= h.listener.synAckRetries() && !deferred {
 		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleSynAckExhausted)
 		return
 	}
 	h.retries++
-	e.rule(now, &h.node.tuple, tcp.RuleSynAckRetransmit)
-	e.sendSynAck(now, h)
+	if !h.acked || int(h.retries) >= h.listener.deferSteps(e.tcp.MaxRTO) {
+		e.rule(now, &h.node.tuple, tcp.RuleSynAckRetransmit)
+		e.sendSynAck(now, h)
+	}
 	wait := min(synAckTimeout<<min(h.retries, 16), e.tcp.MaxRTO)
 	e.timers.schedule(&h.node, now.Add(wait))
 }

@@ -105,7 +105,17 @@ type Options struct {
 	// SendBuffer and RecvBuffer bound the bytes queued to be sent or
 	// acknowledged, and received but not read. Zero: 1 MiB each. Values under
 	// 4608 and 2304 are raised to that, as Linux does (SO_SNDBUF, SO_RCVBUF).
+	// A write that begins below the bound fills the super-segment in which the
+	// bound lies, as Linux fills its last buffer: up to 64 KiB more.
 	SendBuffer, RecvBuffer int
+
+	// NotSentLowat bounds the bytes that are written and not yet sent: with as
+	// many Write takes no more, and with half as many the connection is
+	// writable again (TCP_NOTSENT_LOWAT). Zero: SendBuffer alone decides.
+	NotSentLowat int
+	// RecvLowat is how many bytes make the connection readable; at most half
+	// of RecvBuffer (SO_RCVLOWAT). Read still returns what there is. Zero: 1.
+	RecvLowat int
 
 	// NoDelay turns Nagle's algorithm off (TCP_NODELAY).
 	NoDelay bool
@@ -119,6 +129,18 @@ type Options struct {
 	KeepAlive              bool
 	KeepIdle, KeepInterval time.Duration
 	KeepCount              int
+
+	// SynRetries replaces Config.SynRetries for an active open and, for a
+	// listener, how often a SYN,ACK is sent again (TCP_SYNCNT); at most 127.
+	// Zero: the stack's.
+	SynRetries int
+	// DeferAccept lets a listener give out only connections that sent
+	// something: the ACK that completes the handshake is forgotten, until there
+	// is text with it, or until the SYN,ACK that is due after this time, as the
+	// doubling time-outs round it, was answered too (TCP_DEFER_ACCEPT). An
+	// active open delays that ACK, which then goes with the first text. Zero:
+	// off.
+	DeferAccept time.Duration
 
 	// UserTimeout ends the connection with ETIMEDOUT when data stays
 	// unacknowledged, or unsent behind a closed window, for that long
@@ -147,6 +169,7 @@ const (
 	defaultBufferSize = 1 << 20
 	minMaxSeg         = 88
 	maxMaxSeg         = 32767
+	maxSynRetries     = 127
 )
 
 // WithDefaults returns o with zeros, and what makes no sense, replaced by their
@@ -156,6 +179,10 @@ func (o Options) WithDefaults() Options {
 	def(&o.RecvBuffer, defaultBufferSize)
 	o.SendBuffer = min(max(o.SendBuffer, minSendBuffer), maxBuffer)
 	o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
+	o.NotSentLowat = max(o.NotSentLowat, 0)
+	o.RecvLowat = min(max(o.RecvLowat, 0), o.RecvBuffer/2)
+	o.SynRetries = min(max(o.SynRetries, 0), maxSynRetries)
+	o.DeferAccept = max(o.DeferAccept, 0)
 	positive(&o.KeepIdle, 2*time.Hour)
 	positive(&o.KeepInterval, 75*time.Second)
 	positive(&o.KeepCount, 9)

@@ -25,6 +25,9 @@ func TestOptionsWithDefaults(t *testing.T) {
 		{"negative", Options{KeepIdle: -1, KeepInterval: -1, KeepCount: -1, UserTimeout: -1}, defaults},
 		{"small buffers", Options{SendBuffer: 1, RecvBuffer: -1}, with(func(o *Options) { o.SendBuffer, o.RecvBuffer = 4608, 2304 })},
 		{"large buffers", Options{SendBuffer: math.MaxInt, RecvBuffer: math.MaxInt}, with(func(o *Options) { o.SendBuffer, o.RecvBuffer = 1<<30, 1<<30 })},
+		{"negative low-water marks", Options{NotSentLowat: -1, RecvLowat: -1, SynRetries: -1, DeferAccept: -1}, defaults},
+		{"a mark over half of the buffer", Options{RecvLowat: 1 << 20}, with(func(o *Options) { o.RecvLowat = 1 << 19 })},
+		{"many retries", Options{SynRetries: 1000}, with(func(o *Options) { o.SynRetries = 127 })},
 		{"small segments", Options{MaxSeg: 1}, with(func(o *Options) { o.MaxSeg = 88 })},
 		{"large segments", Options{MaxSeg: 1 << 20}, with(func(o *Options) { o.MaxSeg = 32767 })},
 	}

@@ -115,3 +115,28 @@ func TestSegmentSizeSeenIsKept(t *testing.T) {
 		t.Errorf("RcvMSS = %v, want 1000", got)
 	}
 }
+
+// SOCK-64: TCP_QUICKACK sends the ACK that waits and has the next segments
+// acknowledged at once, but not for ever; turned off, the delay is back.
+func TestSetQuickAck(t *testing.T) {
+	d := newDriver(t).connect().noQuickAck()
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 100})
+	d.want()
+	d.c.SetQuickAck(true)
+	d.output()
+	d.want(". 1:1(0) ack 101")
+	d.in(seg{f: wire.ACK, seq: 101, ack: 1, n: 100})
+	d.want(". 1:1(0) ack 201")
+	for i := range quickAcks - 1 {
+		d.in(seg{f: wire.ACK, seq: 201 + 10*i, ack: 1, n: 10})
+		d.want(fmt.Sprintf(". 1:1(0) ack %d", 211+10*i))
+	}
+	d.in(seg{f: wire.ACK, seq: 351, ack: 1, n: 10})
+	d.want()
+	d.c.SetQuickAck(true)
+	d.output()
+	d.want(". 1:1(0) ack 361")
+	d.c.SetQuickAck(false)
+	d.in(seg{f: wire.ACK, seq: 361, ack: 1, n: 10})
+	d.want()
+}

@@ -40,6 +40,19 @@ func (c *Conn) read(p []byte) (int, error) {
 	return 0, syscall.EAGAIN
 }
 
+// SetQuickAck says how the next segments are acknowledged (TCP_QUICKACK): on, at
+// once, as at the beginning of a connection; off, with the usual delay. It does
+// not last: after some segments the delay is in force again. An ACK that waits
+// is sent when it is turned on.
+func (c *Conn) SetQuickAck(on bool) {
+	c.rcv.quick = 0
+	if !on || !c.state.Synchronized() || c.dead() {
+		return
+	}
+	c.rcv.quick = quickAcks
+	c.wants.ack = c.wants.ack || c.timerRunning(TimerDelayedAck)
+}
+
 // window is RCV.WND: what the peer may still send, as announced.
 func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
 

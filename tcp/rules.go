@@ -96,6 +96,7 @@ const (
 	RuleListenIgnored
 	RuleBacklogFull
 	RuleSynQueueFull
+	RuleDeferAccept
 	RuleSynAckRetransmit
 	RuleSynAckExhausted
 	RuleCookieSent
@@ -200,6 +201,7 @@ var rules = [NumRules]ruleText{
 	RuleListenIgnored:    {"listen-ignored", "RFC 9293 3.10.7.2"},
 	RuleBacklogFull:      {"backlog-full", "listen(2)"},
 	RuleSynQueueFull:     {"syn-queue-full", "RFC 4987 3.1"},
+	RuleDeferAccept:      {"defer-accept", "tcp(7)"},
 	RuleSynAckRetransmit: {"syn-ack-retransmit", "RFC 6298 5.4"},
 	RuleSynAckExhausted:  {"syn-ack-exhausted", "RFC 9293 3.8.3"},
 	RuleCookieSent:       {"cookie-sent", "RFC 4987 3.6"},

@@ -31,11 +31,37 @@ func (c *Conn) write(p []byte) (int, error) {
 	case c.state == StateSynSent || c.state == StateSynReceived:
 		return 0, syscall.EAGAIN
 	}
-	n := c.sndbuf.write(p, c.opt.SendBuffer)
+	n := c.sndbuf.write(p[:min(len(p), c.writeRoom())])
 	if n < len(p) {
 		return n, syscall.EAGAIN
 	}
 	return n, nil
+}
+
+// writeRoom returns how many bytes Write takes. The bounds are looked at where a
+// super-segment begins: one that was begun is filled.
+func (c *Conn) writeRoom() int {
+	room := c.sendRoom()
+	if low := c.opt.NotSentLowat; low > 0 {
+		room = min(room, low-c.unsent())
+	}
+	whole := c.wholeSegment()
+	fill := 0
+	if part := c.unsent() % whole; part > 0 {
+		fill = whole - part
+	}
+	if room > fill {
+		fill += (room - fill + whole - 1) / whole * whole
+	}
+	return fill
+}
+
+// wholeSegment is the payload of the largest super-segment worth forming: half
+// of the peer's largest window, so that its ACKs come while there is something
+// to send.
+func (c *Conn) wholeSegment() int {
+	n := min(c.path.MaxSuper, int(c.snd.maxWnd/2))
+	return max(n-n%c.snd.mss, c.snd.mss)
 }
 
 // dataStart is the sequence number of the first byte of the send buffer. The SYN,

@@ -16,10 +16,8 @@ type sendBuffer struct {
 	at, atOffset int
 }
 
-// write copies as much of p as keeps the size within limit, and returns how
-// much that was.
-func (b *sendBuffer) write(p []byte, limit int) int {
-	p = p[:max(0, min(len(p), limit-b.size))]
+// write copies p and returns its length.
+func (b *sendBuffer) write(p []byte) int {
 	n := len(p)
 	for len(p) > 0 {
 		if b.empty() || room(b.tail()) == 0 {

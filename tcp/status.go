@@ -8,10 +8,11 @@ import (
 type Ready uint8
 
 const (
-	// Readable: Read would not return EAGAIN.
+	// Readable: there are Options.RecvLowat bytes to read, or the end or an
+	// error to be told.
 	Readable Ready = 1 << iota
-	// Writable: there is room for a good part of the send buffer, or Write has
-	// an error to tell.
+	// Writable: there is room for a good part of the send buffer and
+	// Options.NotSentLowat lets some of it go, or Write has an error to tell.
 	Writable
 	// Connected: the opening handshake is over, well or badly.
 	Connected
@@ -28,10 +29,10 @@ func (c *Conn) Ready() Ready {
 	var r Ready
 	over := c.dead() || c.err != nil
 	open := c.state.Synchronized()
-	if over || (open && (c.rcvbuf.size > 0 || c.finRcvd || c.readEnd)) {
+	if over || (open && (c.enoughToRead() || c.finRcvd || c.readEnd)) {
 		r |= Readable
 	}
-	if over || c.finWant || (open && 4*c.sendRoom() >= c.opt.SendBuffer) {
+	if over || c.finWant || (open && c.enoughRoom()) {
 		r |= Writable
 	}
 	if over || open {
@@ -44,6 +45,18 @@ func (c *Conn) Ready() Ready {
 		r |= Done
 	}
 	return r
+}
+
+// enoughToRead reports whether there is what Options.RecvLowat asks for, which
+// the window has room for.
+func (c *Conn) enoughToRead() bool { return c.rcvbuf.size >= max(c.opt.RecvLowat, 1) }
+
+// enoughRoom reports whether a writer is worth waking: the free room is half
+// of what is queued, as with Linux, and what is unsent is under half of
+// Options.NotSentLowat.
+func (c *Conn) enoughRoom() bool {
+	low := c.opt.NotSentLowat
+	return 2*c.sendRoom() >= c.sndbuf.size && (low == 0 || 2*c.unsent() < low)
 }
 
 // TakeError returns the pending error and clears it, as SO_ERROR does; nil

@@ -42,7 +42,12 @@ func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
 	c.takeWindow(seg, 0)
 	if seg.Flags.Has(wire.ACK) {
 		c.established(now, seg, RuleSynSentSynAck)
-		c.wants.ack = true
+		if c.opt.DeferAccept > 0 && c.cfg.DelayedAck > 0 {
+			// The first text may go with it (tcp(7), TCP_DEFER_ACCEPT).
+			c.setTimer(TimerDelayedAck, now.Add(c.cfg.DelayedAck))
+		} else {
+			c.wants.ack = true
+		}
 	} else {
 		c.wants.syn = true
 		c.rtt.cancel() // the SYN goes a second time, with an ACK

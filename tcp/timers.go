@@ -107,6 +107,9 @@ func (c *Conn) retransmitTimeout(now Time) {
 func (c *Conn) retryLimit() int {
 	switch {
 	case !c.state.Synchronized():
+		if c.opt.SynRetries > 0 {
+			return c.opt.SynRetries
+		}
 		return c.cfg.SynRetries
 	case c.opt.UserTimeout > 0:
 		return math.MaxInt
