@@ -209,9 +209,12 @@ func (c *Conn) CloseWrite() error {
 func (c *Conn) shutdown(f func(tcp.Time) error) error {
 	now := c.shard.lock()
 	var err error
-	if c.closed {
+	switch state := c.e.State(); {
+	case c.closed:
 		err = net.ErrClosed
-	} else {
+	case state == tcp.StateTimeWait || state == tcp.StateClosed:
+		err = syscall.ENOTCONN // Linux has taken TIME-WAIT from the socket
+	default:
 		err = f(now)
 	}
 	c.shard.settle(now)

@@ -201,7 +201,7 @@ func (d *Dialer) connect(ctx context.Context, n network, local, remote netip.Add
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}
-	opt, err := s.dialOptions(d.Options, d.KeepAlive, d.KeepAliveConfig)
+	opt, err := s.startOptions(d.Options, d.KeepAlive, d.KeepAliveConfig)
 	if err != nil {
 		return nil, err
 	}

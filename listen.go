@@ -92,7 +92,7 @@ func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) 
 // open makes a listener with a part in every shard.
 func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) {
 	s := lc.Stack
-	opt, err := s.dialOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
+	opt, err := s.startOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
 	if err != nil {
 		return nil, err
 	}

@@ -20,12 +20,11 @@ type Listener struct {
 	stack   *Stack
 	network network
 	addr    netip.AddrPort
-	parts   []*engine.Listener // one in each shard, guarded by its lock
+	parts   []*engine.Listener // one in each shard, guarded by its lock; set by bind
 
 	// ready has a bit for each shard that may have a connection to accept. A
 	// bit is changed under its shard's lock only.
 	ready  atomic.Uint64
-	last   atomic.Uint32 // the shard that take looked at last
 	wake   chan struct{} // capacity 1: ready was set
 	closed chan struct{}
 	once   sync.Once
@@ -69,7 +68,6 @@ func (l *Listener) unbind() {
 		now := sh.lock()
 		if l.parts[i] != nil {
 			l.parts[i].Close(now)
-			l.parts[i] = nil
 		}
 		sh.settle(now)
 	}
@@ -130,21 +128,34 @@ func (l *Listener) AcceptTCP() (*Conn, error) {
 	}
 }
 
-// take returns a connection if there is one.
+// take returns the connection that waits longest, if there is one.
 func (l *Listener) take() *Conn {
 	for {
 		ready := l.ready.Load()
 		if ready == 0 {
 			return nil
 		}
-		// The next shard after the last one, so that none is left waiting.
-		after := int(l.last.Load()) + 1
-		i := (bits.TrailingZeros64(bits.RotateLeft64(ready, -after)) + after) % 64
-		l.last.Store(uint32(i))
-		if c := l.takeFrom(i); c != nil {
+		if c := l.takeFrom(l.oldest(ready)); c != nil {
 			return c
 		}
 	}
+}
+
+// oldest returns which of the shards has the connection that waits longest.
+// Those that have none come first: they are not ready, and takeFrom says so.
+func (l *Listener) oldest(ready uint64) int {
+	found, first := -1, uint32(0)
+	for ; ready != 0; ready &= ready - 1 {
+		i := bits.TrailingZeros64(ready)
+		place := l.parts[i].Oldest()
+		if place == 0 {
+			return i
+		}
+		if found < 0 || int32(place-first) < 0 {
+			found, first = i, place
+		}
+	}
+	return found
 }
 
 // takeFrom returns a connection of the shard, or clears its bit.
@@ -153,10 +164,6 @@ func (l *Listener) takeFrom(i int) *Conn {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	part := l.parts[i]
-	if part == nil {
-		l.ready.And(^uint64(1 << i))
-		return nil
-	}
 	e := part.Accept()
 	if e != nil {
 		return newConn(sh, e, l.network)

@@ -16,10 +16,13 @@ const (
 )
 
 // The largest values that Linux takes (TCP_KEEPIDLE, TCP_KEEPINTVL,
-// TCP_KEEPCNT).
+// TCP_KEEPCNT, TCP_SYNCNT), and both ends of TCP_MAXSEG.
 const (
 	maxKeepAlive      = 32767 * time.Second
 	maxKeepAliveCount = 127
+	maxSynRetries     = 127
+	minMaxSeg         = 88
+	maxMaxSeg         = 32767
 )
 
 // setKeepAlive puts cfg into o as package net understands it: zero is a
@@ -51,19 +54,38 @@ func setKeepAlive(o *tcp.Options, cfg net.KeepAliveConfig) error {
 	return nil
 }
 
-// dialOptions returns the options of a new connection as package net has them:
-// NoDelay on, and keep-alive on unless keepAlive is negative.
-func (s *Stack) dialOptions(o tcp.Options, keepAlive time.Duration, cfg net.KeepAliveConfig) (tcp.Options, error) {
+// startOptions returns the options of a new connection as package net has
+// them: NoDelay on, and keep-alive on unless keepAlive is negative.
+func (s *Stack) startOptions(o tcp.Options, keepAlive time.Duration, cfg net.KeepAliveConfig) (tcp.Options, error) {
 	o = s.cfg.options(o)
 	o.NoDelay = true
-	if err := checkCongestion(o.Congestion); err != nil {
-		return o, sysError("setsockopt", err)
-	}
 	if !cfg.Enable && keepAlive >= 0 {
 		cfg = net.KeepAliveConfig{Enable: true, Idle: keepAlive}
 	}
-	err := setKeepAlive(&o, cfg)
+	o.KeepAlive, o.KeepIdle, o.KeepInterval, o.KeepCount = false, 0, 0, 0
+	err := checkOptions(&o)
+	if err == nil && cfg.Enable {
+		err = setKeepAlive(&o, cfg)
+	}
 	return o, sysError("setsockopt", err)
+}
+
+// checkOptions returns what Linux's setsockopt says of values that it refuses:
+// EINVAL, and ENOENT for a congestion control that is not known. Zero stands
+// for a default and is always right.
+func checkOptions(o *tcp.Options) error {
+	switch {
+	case o.KeepIdle < 0, o.KeepIdle > maxKeepAlive,
+		o.KeepInterval < 0, o.KeepInterval > maxKeepAlive,
+		o.KeepCount < 0, o.KeepCount > maxKeepAliveCount,
+		o.UserTimeout < 0,
+		o.SynRetries < 0, o.SynRetries > maxSynRetries,
+		o.MaxSeg != 0 && (o.MaxSeg < minMaxSeg || o.MaxSeg > maxMaxSeg):
+		return syscall.EINVAL
+	case !tcp.KnownCongestion(o.Congestion):
+		return syscall.ENOENT
+	}
+	return nil
 }
 
 // setOptions lets change change the socket options.
@@ -91,15 +113,13 @@ func (c *Conn) Options() tcp.Options {
 	return c.e.Options()
 }
 
-// SetOptions sets all socket options at once. Change what Options returns. A
-// congestion control that is not known is ENOENT, and nothing is set.
+// SetOptions sets all socket options at once: change what Options returns. It
+// sets none, and fails, where Linux's setsockopt would refuse one: EINVAL, and
+// ENOENT for a congestion control that is not known.
 func (c *Conn) SetOptions(o tcp.Options) error {
 	return c.setOptions(func(old *tcp.Options) error {
-		if err := checkCongestion(o.Congestion); err != nil {
-			return err
-		}
 		*old = o
-		return nil
+		return checkOptions(&o)
 	})
 }
 
@@ -108,26 +128,21 @@ func (c *Conn) SetOptions(o tcp.Options) error {
 // TCP_CONGESTION.
 func (c *Conn) SetCongestion(name string) error {
 	return c.setOptions(func(o *tcp.Options) error {
-		if err := checkCongestion(name); err != nil {
-			return err
-		}
 		o.Congestion = name
-		return nil
+		return checkOptions(o)
 	})
 }
 
-// checkCongestion is setsockopt's answer to the name of a congestion control.
-func checkCongestion(name string) error {
-	if !tcp.KnownCongestion(name) {
-		return syscall.ENOENT
-	}
-	return nil
-}
-
 // SetNoDelay sends small segments at once (true, the default) or holds them
-// back while others are on their way (Nagle's algorithm).
+// back while others are on their way (Nagle's algorithm). When it is set, even
+// again, what waits is sent, and be it for Cork (tcp(7), TCP_NODELAY).
 func (c *Conn) SetNoDelay(noDelay bool) error {
 	return c.setOptions(func(o *tcp.Options) error {
+		if noDelay && o.NoDelay {
+			off := *o // package tcp sends what waits when it is turned on
+			off.NoDelay = false
+			c.e.SetOptions(c.shard.stack.now(), off)
+		}
 		o.NoDelay = noDelay
 		return nil
 	})

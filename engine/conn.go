@@ -15,6 +15,7 @@ type Conn struct {
 	tcp    tcp.Conn
 	via    *Interface // the way to the peer, when routed is the present one
 	routed uint32
+	ticket uint32 // its place among all that wait to be accepted
 
 	nextDirty  *Conn // in the list of those that have something to send
 	nextAccept *Conn // in the listener's accept queue

@@ -14,8 +14,9 @@ import (
 // parts of one listener in several shards share one; it is safe for concurrent
 // use.
 type Backlog struct {
-	limit int
-	count atomic.Int32
+	limit   int
+	count   atomic.Int32
+	tickets atomic.Uint32 // handed out to connections in the order they came
 }
 
 // NewBacklog returns a backlog that lets n+1 connections wait, as Linux counts.
@@ -37,6 +38,15 @@ func (b *Backlog) take(limit int) bool {
 }
 
 func (b *Backlog) give() { b.count.Add(-1) }
+
+// ticket returns the next number, never 0.
+func (b *Backlog) ticket() uint32 {
+	for {
+		if n := b.tickets.Add(1); n != 0 {
+			return n
+		}
+	}
+}
 
 // ListenOptions are the options of a listener.
 type ListenOptions struct {
@@ -66,6 +76,7 @@ type Listener struct {
 
 	cookieAt    tcp.Time // when the last SYN cookie was sent
 	first, last *Conn    // the accept queue
+	oldest      atomic.Uint32
 	half        halfOpenList
 }
 
@@ -118,17 +129,28 @@ func (l *Listener) Accept() *Conn {
 		return nil
 	}
 	l.first, c.nextAccept = c.nextAccept, nil
+	l.oldest.Store(0)
 	if l.first == nil {
 		l.last = nil
+	} else {
+		l.oldest.Store(l.first.ticket)
 	}
 	l.backlog.give()
 	return c
 }
 
+// Oldest returns the place in line of what Accept would return, 0 when there
+// is nothing. Places are compared modulo 2^32, over all parts of a listener,
+// whose Accepts in this order are those of one queue. It may be called without
+// regard to what else is done with the engine.
+func (l *Listener) Oldest() uint32 { return l.oldest.Load() }
+
 // push puts a connection into the accept queue; its place was taken before.
 func (l *Listener) push(c *Conn) {
+	c.ticket = l.backlog.ticket()
 	if l.first == nil {
 		l.first = c
+		l.oldest.Store(c.ticket)
 	} else {
 		l.last.nextAccept = c
 	}

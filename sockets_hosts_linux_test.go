@@ -1,0 +1,325 @@
+package trivet_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/tcp"
+)
+
+// option is a socket option: how the kernel has it, and how Trivet.
+type option struct {
+	name        string
+	level, code int
+	get         func(tcp.Options) int
+	set         func(*tcp.Options, int)
+}
+
+var (
+	tcpNoDelay = option{
+		"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY,
+		func(o tcp.Options) int { return number(o.NoDelay) },
+		func(o *tcp.Options, v int) { o.NoDelay = v != 0 },
+	}
+	tcpCork = option{
+		"TCP_CORK", unix.IPPROTO_TCP, unix.TCP_CORK,
+		func(o tcp.Options) int { return number(o.Cork) },
+		func(o *tcp.Options, v int) { o.Cork = v != 0 },
+	}
+	tcpMaxSeg = option{
+		"TCP_MAXSEG", unix.IPPROTO_TCP, unix.TCP_MAXSEG,
+		func(o tcp.Options) int { return o.MaxSeg },
+		func(o *tcp.Options, v int) { o.MaxSeg = v },
+	}
+	tcpUserTimeout = option{
+		"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
+		func(o tcp.Options) int { return int(o.UserTimeout / time.Millisecond) },
+		func(o *tcp.Options, v int) { o.UserTimeout = time.Duration(v) * time.Millisecond },
+	}
+	soKeepAlive = option{
+		"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE,
+		func(o tcp.Options) int { return number(o.KeepAlive) },
+		func(o *tcp.Options, v int) { o.KeepAlive = v != 0 },
+	}
+	tcpKeepIdle = option{
+		"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE,
+		func(o tcp.Options) int { return int(o.KeepIdle / time.Second) },
+		func(o *tcp.Options, v int) { o.KeepIdle = time.Duration(v) * time.Second },
+	}
+	tcpKeepInterval = option{
+		"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL,
+		func(o tcp.Options) int { return int(o.KeepInterval / time.Second) },
+		func(o *tcp.Options, v int) { o.KeepInterval = time.Duration(v) * time.Second },
+	}
+	tcpKeepCount = option{
+		"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT,
+		func(o tcp.Options) int { return o.KeepCount },
+		func(o *tcp.Options, v int) { o.KeepCount = v },
+	}
+	soSendBuffer = option{
+		"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF,
+		func(o tcp.Options) int { return o.SendBuffer },
+		func(o *tcp.Options, v int) { o.SendBuffer = v },
+	}
+	soRecvBuffer = option{
+		"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF,
+		func(o tcp.Options) int { return o.RecvBuffer },
+		func(o *tcp.Options, v int) { o.RecvBuffer = v },
+	}
+	ipTOS = option{
+		"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS,
+		func(o tcp.Options) int { return int(o.TOS) },
+		func(o *tcp.Options, v int) { o.TOS = uint8(v) },
+	}
+	ipTTL = option{
+		"IP_TTL", unix.IPPROTO_IP, unix.IP_TTL,
+		func(o tcp.Options) int { return cmp.Or(int(o.TTL), 64) },
+		func(o *tcp.Options, v int) { o.TTL = uint8(v) },
+	}
+	// Those of the listener and of the dial itself.
+	soReusePort = option{name: "SO_REUSEPORT", level: unix.SOL_SOCKET, code: unix.SO_REUSEPORT}
+	soReuseAddr = option{name: "SO_REUSEADDR", level: unix.SOL_SOCKET, code: unix.SO_REUSEADDR}
+)
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// kernelHost is package net over the kernel's loopback.
+type kernelHost struct{}
+
+func (kernelHost) ip() string { return "127.0.0.1" }
+
+// control sets the options before bind.
+func (cfg config) control(_, _ string, rc syscall.RawConn) error {
+	var err error
+	cerr := rc.Control(func(fd uintptr) {
+		for _, o := range cfg.Options {
+			if err = unix.SetsockoptInt(int(fd), o.option.level, o.option.code, o.value); err != nil {
+				err = os.NewSyscallError("setsockopt", err)
+				return
+			}
+		}
+	})
+	if cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+func (k kernelHost) listen(cfg config, network, address string) (net.Listener, error) {
+	lc := net.ListenConfig{Control: cfg.control, KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig}
+	lc.SetMultipathTCP(false) // its sockets take fewer options
+	l, err := lc.Listen(context.Background(), network, address)
+	if err != nil || cfg.Backlog == 0 {
+		return l, err
+	}
+	// A second listen(2) changes the backlog.
+	return l, onFD(l, func(fd int) error { return unix.Listen(fd, cfg.Backlog) })
+}
+
+func (kernelHost) dial(ctx context.Context, cfg config, network, address string) (net.Conn, error) {
+	d := net.Dialer{
+		Timeout: cfg.Timeout, Deadline: cfg.Deadline, LocalAddr: cfg.LocalAddr,
+		KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig, Control: cfg.control,
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+// onFD calls f with the file descriptor of a socket.
+func onFD(socket any, f func(fd int) error) error {
+	rc, err := socket.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return err
+	}
+	if cerr := rc.Control(func(fd uintptr) { err = f(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
+}
+
+func (kernelHost) get(c net.Conn, o option) (v int, err error) {
+	err = onFD(c, func(fd int) (err error) {
+		v, err = unix.GetsockoptInt(fd, o.level, o.code)
+		return err
+	})
+	return v, err
+}
+
+func (kernelHost) set(c net.Conn, o option, v int) error {
+	return onFD(c, func(fd int) error { return unix.SetsockoptInt(fd, o.level, o.code, v) })
+}
+
+// kernelStates are the states by their numbers in TCP_INFO.
+var kernelStates = map[uint8]tcp.State{
+	unix.BPF_TCP_ESTABLISHED: tcp.StateEstablished,
+	unix.BPF_TCP_SYN_SENT:    tcp.StateSynSent,
+	unix.BPF_TCP_SYN_RECV:    tcp.StateSynReceived,
+	unix.BPF_TCP_FIN_WAIT1:   tcp.StateFinWait1,
+	unix.BPF_TCP_FIN_WAIT2:   tcp.StateFinWait2,
+	unix.BPF_TCP_TIME_WAIT:   tcp.StateTimeWait,
+	unix.BPF_TCP_CLOSE:       tcp.StateClosed,
+	unix.BPF_TCP_CLOSE_WAIT:  tcp.StateCloseWait,
+	unix.BPF_TCP_LAST_ACK:    tcp.StateLastAck,
+	unix.BPF_TCP_LISTEN:      tcp.StateListen,
+	unix.BPF_TCP_CLOSING:     tcp.StateClosing,
+}
+
+// Bits of tcpi_options.
+const (
+	optionTimestamps = 1 << iota
+	optionSACK
+	optionWScale
+)
+
+func negotiated(timestamps, sack, wscale bool) string {
+	return fmt.Sprintf("timestamps %v SACK %v window scale %v", timestamps, sack, wscale)
+}
+
+func (kernelHost) info(c net.Conn) (i info) {
+	onFD(c, func(fd int) error {
+		t, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return err
+		}
+		i = info{
+			State: kernelStates[t.State].String(), SndMSS: int(t.Snd_mss),
+			Options:       negotiated(t.Options&optionTimestamps != 0, t.Options&optionSACK != 0, t.Options&optionWScale != 0),
+			BytesReceived: t.Bytes_received, BytesSent: t.Bytes_sent, BytesRetrans: t.Bytes_retrans,
+			DataOut: uint64(t.Data_segs_out), DataIn: uint64(t.Data_segs_in), Retransmits: int(t.Retransmits),
+		}
+		i.Unread, _ = unix.IoctlGetInt(fd, unix.SIOCINQ)
+		i.Unacked, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		return nil
+	})
+	return i
+}
+
+// deaf attaches a filter to the sockets that drops every segment.
+func (kernelHost) deaf(t *testing.T, sockets ...any) {
+	t.Helper()
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
+	for _, s := range sockets {
+		err := onFD(s, func(fd int) error {
+			return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := s.(*net.TCPConn); ok {
+			t.Cleanup(func() { c.SetLinger(0) }) // before Close: it would go on sending
+		}
+	}
+}
+
+func (kernelHost) waiting(listeners ...net.Listener) (n int) {
+	for _, l := range listeners {
+		onFD(l, func(fd int) error {
+			t, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+			if err == nil {
+				n += int(t.Unacked) // sk_ack_backlog, in LISTEN
+			}
+			return err
+		})
+	}
+	return n
+}
+
+// trivetHost is Trivet: one host, or two with a link between.
+type trivetHost struct {
+	client, server *trivet.Stack
+	address        string
+	unplug         func()
+}
+
+func newLoopbackHost(t *testing.T) *trivetHost {
+	s := newHost(t, trivet.Config{}, nil, nil)
+	t.Cleanup(func() { closeHost(t, s) })
+	return &trivetHost{client: s, server: s, address: "127.0.0.1"}
+}
+
+func newLinkedHosts(t *testing.T) *trivetHost {
+	client, server, unplug := newCable(t, trivet.Config{})
+	return &trivetHost{client: client, server: server, address: serverIP4, unplug: unplug}
+}
+
+func (h *trivetHost) ip() string { return h.address }
+
+func (h *trivetHost) listen(cfg config, network, address string) (net.Listener, error) {
+	lc := trivet.ListenConfig{
+		Stack: h.server, Backlog: cfg.Backlog, KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig,
+	}
+	for _, o := range cfg.Options {
+		switch o.option.name {
+		case soReusePort.name:
+			lc.ReusePort = o.value != 0
+		default:
+			o.option.set(&lc.Options, o.value)
+		}
+	}
+	return lc.Listen(context.Background(), network, address)
+}
+
+func (h *trivetHost) dial(ctx context.Context, cfg config, network, address string) (net.Conn, error) {
+	d := trivet.Dialer{
+		Stack: h.client, Timeout: cfg.Timeout, Deadline: cfg.Deadline, LocalAddr: cfg.LocalAddr,
+		KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig,
+	}
+	for _, o := range cfg.Options {
+		switch o.option.name {
+		case soReuseAddr.name:
+		default:
+			o.option.set(&d.Options, o.value)
+		}
+	}
+	return d.DialContext(ctx, network, address)
+}
+
+func (*trivetHost) get(c net.Conn, o option) (int, error) {
+	return o.get(c.(*trivet.Conn).Options()), nil
+}
+
+func (*trivetHost) set(c net.Conn, o option, v int) error {
+	tc := c.(*trivet.Conn)
+	all := tc.Options()
+	o.set(&all, v)
+	return tc.SetOptions(all)
+}
+
+func (*trivetHost) info(c net.Conn) info {
+	t := c.(*trivet.Conn).Info()
+	if t.State == tcp.StateTimeWait {
+		t.State = tcp.StateClosed // what TCP_INFO says: TIME-WAIT is not the socket's
+	}
+	return info{
+		State: t.State.String(), SndMSS: t.SndMSS, Unread: t.Unread, Unacked: t.Unacked + t.NotSent,
+		Options:       negotiated(t.Timestamps, t.SACK, t.WindowScale),
+		BytesReceived: t.BytesReceived, BytesSent: t.BytesSent, BytesRetrans: t.BytesRetrans,
+		DataOut: t.DataSegsOut, DataIn: t.DataSegsIn, Retransmits: t.Retransmits,
+	}
+}
+
+// deaf unplugs the link between the hosts.
+func (h *trivetHost) deaf(*testing.T, ...any) { h.unplug() }
+
+// waiting takes all of the host's listeners together.
+func (h *trivetHost) waiting(...net.Listener) (n int) {
+	for _, s := range h.server.Connections() {
+		if s.State == tcp.StateListen {
+			n += s.RecvQ
+		}
+	}
+	return n
+}
