@@ -155,9 +155,7 @@ func (w *way) run() {
 			batch = append(batch, w.flight[n].data)
 			n++
 		}
-		if w.flight = w.flight[n:]; len(w.flight) == 0 {
-			w.flight = nil // append would never use the room before it again
-		}
+		w.flight = w.flight[n:]
 		w.mu.Unlock()
 		w.deliver(batch)
 		w.mu.Lock()
