@@ -42,6 +42,7 @@ type Config struct {
 	// congestion control.
 	// TCP.Trace is called with a lock held, from one goroutine per shard at a
 	// time; a hook that is not safe for concurrent use needs Shards: 1.
+	// TCP.MaxMemory is the whole host's, shared evenly by the shards.
 	// TCP.Counters is ignored: see Stack.Stats.
 	TCP tcp.Config
 
@@ -92,6 +93,7 @@ const (
 	defaultLastPort   = 60999
 	defaultResetRate  = 200
 	defaultICMPRate   = 1000
+	defaultMaxMemory  = 1 << 30
 )
 
 // ErrConfig is wrapped by what New returns for a Config that cannot be.
@@ -104,7 +106,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: Shards is %d, not 0 to %d", ErrConfig, c.Shards, maxShards)
 	case c.TimeWait != 0 && (c.TimeWait < minTimeWait || c.TimeWait > maxTimeWait):
 		return c, fmt.Errorf("%w: TimeWait is %v, not %v to %v", ErrConfig, c.TimeWait, minTimeWait, maxTimeWait)
-	case c.MaxTimeWait < 0 || c.MaxBacklog < 0 || c.SynBacklog < 0 || c.SynAckRetries < 0:
+	case c.MaxTimeWait < 0 || c.MaxBacklog < 0 || c.SynBacklog < 0 || c.SynAckRetries < 0 || c.TCP.MaxMemory < 0:
 		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
 	case c.SendBuffer < 0 || c.RecvBuffer < 0:
 		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
@@ -117,6 +119,7 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: FirstPort %d is over LastPort %d", ErrConfig, c.FirstPort, c.LastPort)
 	}
 	def(&c.Name, "trivet")
+	def(&c.TCP.MaxMemory, defaultMaxMemory)
 	def(&c.Shards, min(runtime.GOMAXPROCS(0), defaultMaxShards))
 	def(&c.MaxTimeWait, defaultTimeWaits)
 	def(&c.MaxBacklog, defaultMaxBacklog)
@@ -165,6 +168,7 @@ func (c *Config) engine(shard int) engine.Config {
 		ResetRate:     c.share(c.ResetRate),
 		ICMPRate:      c.share(c.ICMPRate),
 	}
+	cfg.TCP.MaxMemory = c.share(cfg.TCP.MaxMemory)
 	cfg.TCP.Counters = nil // the engine makes its own
 	return cfg
 }

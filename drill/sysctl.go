@@ -31,6 +31,7 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_invalid_ratelimit":  number((*settings).setRateLimit),
 	"tcp_rmem":               numbers((*settings).setReceiveMemory),
 	"tcp_wmem":               numbers((*settings).setSendMemory),
+	"tcp_mem":                numbers((*settings).setMemory),
 	"ip_local_port_range":    numbers((*settings).setPorts),
 	"tcp_syncookies":         numbers((*settings).setCookies),
 	"tcp_congestion_control": (*settings).setCongestion,
@@ -169,6 +170,15 @@ func (s *settings) setSendMemory(n []int) error {
 		return strconv.ErrSyntax
 	}
 	s.socket.SendBuffer = n[1]
+	return nil
+}
+
+// setMemory takes the hard limit, in pages of 4 KiB.
+func (s *settings) setMemory(n []int) error {
+	if len(n) != 3 {
+		return strconv.ErrSyntax
+	}
+	s.engine.TCP.MaxMemory = n[2] * 4096
 	return nil
 }
 

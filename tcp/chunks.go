@@ -7,6 +7,7 @@ import "github.com/trivet-net/trivet/internal/block"
 type chunkQueue struct {
 	chunks []block.Chunk
 	head   int // chunks before head are gone
+	pinned int // bytes of the blocks that chunks are in
 }
 
 func (q *chunkQueue) empty() bool { return q.head == len(q.chunks) }
@@ -29,11 +30,13 @@ func (q *chunkQueue) push(c block.Chunk) (moved int) {
 		}
 	}
 	q.chunks = append(q.chunks, c)
+	q.pinned += pins(c)
 	return moved
 }
 
 // pop releases the first chunk.
 func (q *chunkQueue) pop() {
+	q.pinned -= pins(q.chunks[q.head])
 	q.chunks[q.head].Release()
 	q.chunks[q.head] = block.Chunk{}
 	q.head++
@@ -49,7 +52,15 @@ func (q *chunkQueue) clear() {
 		q.chunks = nil
 	}
 	clear(q.chunks)
-	q.chunks, q.head = q.chunks[:0], 0
+	q.chunks, q.head, q.pinned = q.chunks[:0], 0, 0
+}
+
+// pins returns the bytes that a chunk keeps from being used otherwise.
+func pins(c block.Chunk) int {
+	if c.Block == nil {
+		return len(c.Data)
+	}
+	return c.Block.Cap()
 }
 
 // room returns the free bytes of a chunk at the end of a block that only its

@@ -43,6 +43,12 @@ type Config struct {
 	// counted, as Linux does.
 	RequireTimestamps bool
 
+	// MaxMemory bounds the bytes that the buffers of all connections take up
+	// together (tcp_mem). What is left is shared as long as it lasts; each
+	// connection may hold 2 KiB in each direction all the same, so that all go
+	// on. Zero: 1 GiB.
+	MaxMemory int
+
 	// InitialWindow is the initial congestion window in segments (RFC 6928).
 	// Zero: 10.
 	InitialWindow int
@@ -76,6 +82,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Retries, 15)
 	def(&c.OrphanRetries, 8)
 	def(&c.InitialWindow, 10)
+	def(&c.MaxMemory, 1<<30)
 	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
 		c.Congestion = CongestionCubic
 	}

@@ -36,6 +36,7 @@ type Conn struct {
 
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
+	held   int         // what Counters.Memory counts of it
 	ooo    *reassembly // nil until a segment comes out of order
 
 	timers [numTimers]Time
@@ -58,7 +59,7 @@ type sendVars struct {
 	maxWnd   seqnum.Size  // MAX.SND.WND (RFC 5961, Section 5.2)
 	small    seqnum.Value // end of the last segment under MSS sent (Minshall)
 	mss      int          // Eff.snd.MSS: payload per segment, options deducted
-	peerMSS  int          // the peer's MSS option, or the default
+	peerMSS  uint16       // the peer's MSS option, or the default
 	shift    uint8        // Snd.Wind.Shift
 	synAcked bool         // our SYN was acknowledged
 	finSent  bool         // FIN was sent at least once: it is nxt-1
@@ -71,11 +72,13 @@ type recvVars struct {
 	lastAck seqnum.Value // Last.ACK.sent
 	fin     seqnum.Value // sequence number of the peer's FIN, when finSeen
 	up      seqnum.Value // RCV.UP
+	told    seqnum.Value // right edge in the last segment, when shrunk
 	mss     int          // the largest payload seen, for "two full segments"
 	advMSS  int          // our MSS option
 	shift   uint8        // Rcv.Wind.Shift
 	finSeen bool         // a FIN arrived, perhaps after a gap
 	quick   uint8        // segments still to be acknowledged at once
+	shrunk  bool         // for want of memory we announce less than adv
 	sack    bool         // SACK is permitted
 	scaled  bool         // window scaling is in force
 }
@@ -181,6 +184,7 @@ func (c *Conn) stop() {
 	if c.orphan {
 		c.rcvbuf.clear()
 	}
+	c.account()
 }
 
 // Release gives every buffer back. The connection must be over.
@@ -190,6 +194,7 @@ func (c *Conn) Release() {
 	if c.ooo != nil {
 		c.ooo.clear()
 	}
+	c.account()
 }
 
 // call tells the trace of a user's call.

@@ -30,6 +30,7 @@ func (c *Conn) Input(now Time, seg *wire.Segment) {
 	default:
 		c.inputSegment(now, seg)
 	}
+	c.account()
 }
 
 // inputSegment runs the checks of RFC 9293, Section 3.10.7.4, in its order,

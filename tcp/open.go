@@ -99,7 +99,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	if c.path.Known > 0 {
 		c.path.MTU = min(c.path.MTU, c.path.Known)
 	}
-	c.snd.peerMSS = defaultMSS(c.id.LocalAddr.Is4())
+	c.snd.peerMSS = uint16(defaultMSS(c.id.LocalAddr.Is4()))
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
 	c.setMSS()
 	c.startCongestion(cfg.InitialWindow)
@@ -112,7 +112,7 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 	c.rcv.nxt = irs.Add(1)
 	c.rcv.up = c.rcv.nxt
 	if o.MSS != 0 {
-		c.snd.peerMSS = int(o.MSS)
+		c.snd.peerMSS = o.MSS
 	}
 	c.ts.on = o.HasTS && !c.cfg.NoTimestamps
 	if c.ts.on {
@@ -134,7 +134,7 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 // setMSS computes Eff.snd.MSS. RFC 9293, Section 3.7.1: the smaller of what
 // the peer takes and what the path carries, less the options of each segment.
 func (c *Conn) setMSS() {
-	mss := min(c.snd.peerMSS, segmentRoom(c.id.LocalAddr.Is4(), c.path.MTU))
+	mss := min(int(c.snd.peerMSS), segmentRoom(c.id.LocalAddr.Is4(), c.path.MTU))
 	if c.opt.MaxSeg != 0 {
 		mss = min(mss, c.opt.MaxSeg)
 	}

@@ -26,6 +26,7 @@ func (c *Conn) read(p []byte) (int, error) {
 		return 0, syscall.EAGAIN
 	case c.rcvbuf.size > 0:
 		n := c.rcvbuf.read(p)
+		c.account()
 		c.windowFreed()
 		return n, nil
 	case c.finRcvd:
@@ -59,7 +60,7 @@ func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
 // freeEdge is where the buffer as it is would put the right edge: behind
 // RCV.NXT when there is more in it than it should hold.
 func (c *Conn) freeEdge() seqnum.Value {
-	free := c.opt.RecvBuffer - c.rcvbuf.size
+	free := c.recvLimit() - c.rcvbuf.size
 	if !c.rcv.scaled {
 		free = min(free, 0xffff)
 	}
@@ -79,6 +80,9 @@ func (c *Conn) announce() uint16 {
 		c.rcv.adv = free
 	}
 	unit := seqnum.Size(1) << c.rcv.shift
+	if c.rcv.shrunk {
+		return c.announceShrunk(free, unit)
+	}
 	units := (c.window() + unit - 1) >> c.rcv.shift
 	edge := c.rcv.nxt.Add(units << c.rcv.shift)
 	if reserve := seqnum.Size(c.opt.RecvBuffer/8) + unit; free.Add(reserve).Less(edge) {
@@ -88,14 +92,33 @@ func (c *Conn) announce() uint16 {
 	return uint16(min(units, 0xffff))
 }
 
+// announceShrunk is announce when there was no memory for data that the window
+// let in: the peer is told what there is room for, although the edge moves
+// left (RFC 9293, Section 3.8.6, bids it be ready for that), or it would send
+// the same again and again until it gave up. Linux does the same. What comes
+// up to the old edge is taken all the same.
+func (c *Conn) announceShrunk(free seqnum.Value, unit seqnum.Size) uint16 {
+	if c.rcv.adv.LessEq(free) {
+		c.rcv.shrunk = false
+		return c.announce()
+	}
+	units := seqnum.Size(max(0, free.Diff(c.rcv.nxt))) / unit
+	c.rcv.told = c.rcv.nxt.Add(units * unit)
+	return uint16(min(units, 0xffff))
+}
+
 // windowFreed asks for a window update after the user read, when the window
 // can at least double and the gain is worth a segment (SHLD-14, SC-29).
 func (c *Conn) windowFreed() {
 	if !c.state.Synchronized() || c.finRcvd || c.dead() {
 		return
 	}
-	gain := c.freeEdge().Diff(c.rcv.adv)
-	if gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) && gain >= int(c.window()) {
+	told := c.rcv.adv
+	if c.rcv.shrunk {
+		told = c.rcv.told
+	}
+	gain := c.freeEdge().Diff(told)
+	if gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) && gain >= told.Diff(c.rcv.nxt) {
 		c.wants.ack = true
 	}
 }

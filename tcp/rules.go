@@ -54,6 +54,7 @@ const (
 	RuleDuplicateData
 	RuleTrimmed
 	RuleZeroWindowData
+	RuleNoMemory
 	RuleDataAfterClose
 	RuleDataAfterFin
 	RuleUrgent
@@ -163,6 +164,7 @@ var rules = [NumRules]ruleText{
 	RuleDuplicateData:  {"duplicate-data", "RFC 9293 3.10.7.4"},
 	RuleTrimmed:        {"trimmed", "RFC 9293 3.10.7.4"},
 	RuleZeroWindowData: {"zero-window-data", "RFC 9293 3.8.6.1"},
+	RuleNoMemory:       {"no-memory", "RFC 9293 3.8.6"},
 	RuleDataAfterClose: {"data-after-close", "RFC 9293 3.6.1"},
 	RuleDataAfterFin:   {"data-after-fin", "RFC 9293 3.10.7.4"},
 	RuleUrgent:         {"urgent", "RFC 9293 3.8.5"},
@@ -249,6 +251,8 @@ type Counters struct {
 	PassiveOpens            uint64
 	OutOfOrderFull          uint64 // out-of-order data dropped: range or byte limit
 	RecvBufferFull          uint64 // data beyond the receive buffer dropped
+	MemoryFull              uint64 // data dropped or refused: Config.MaxMemory
+	Memory                  int64  // bytes that buffers take up now
 }
 
 // Add adds the counts of d to c.
@@ -266,6 +270,8 @@ func (c *Counters) Add(d *Counters) {
 	c.PassiveOpens += d.PassiveOpens
 	c.OutOfOrderFull += d.OutOfOrderFull
 	c.RecvBufferFull += d.RecvBufferFull
+	c.MemoryFull += d.MemoryFull
+	c.Memory += d.Memory
 }
 
 // rule counts r and tells the trace.

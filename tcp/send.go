@@ -32,6 +32,7 @@ func (c *Conn) write(p []byte) (int, error) {
 		return 0, syscall.EAGAIN
 	}
 	n := c.sndbuf.write(p[:min(len(p), c.writeRoom())])
+	c.account()
 	if n < len(p) {
 		return n, syscall.EAGAIN
 	}
@@ -53,7 +54,7 @@ func (c *Conn) writeRoom() int {
 	if room > fill {
 		fill += (room - fill + whole - 1) / whole * whole
 	}
-	return fill
+	return min(fill, max(room, c.memoryLeft()))
 }
 
 // wholeSegment is the payload of the largest super-segment worth forming: half
@@ -95,4 +96,4 @@ func (c *Conn) finPending() bool { return c.finWant && !c.snd.finSent }
 func (c *Conn) finAcked() bool { return c.snd.finSent && c.snd.una == c.snd.nxt }
 
 // sendRoom returns the free bytes of the send buffer.
-func (c *Conn) sendRoom() int { return c.opt.SendBuffer - c.sndbuf.size }
+func (c *Conn) sendRoom() int { return c.sendLimit() - c.sndbuf.size }

@@ -49,7 +49,9 @@ func (c *Conn) Ready() Ready {
 
 // enoughToRead reports whether there is what Options.RecvLowat asks for, which
 // the window has room for.
-func (c *Conn) enoughToRead() bool { return c.rcvbuf.size >= max(c.opt.RecvLowat, 1) }
+func (c *Conn) enoughToRead() bool {
+	return c.rcvbuf.size >= max(c.opt.RecvLowat, 1) || (c.rcv.shrunk && c.rcvbuf.size > 0)
+}
 
 // enoughRoom reports whether a writer is worth waking: the free room is half
 // of what is queued, as with Linux, and what is unsent is under half of

@@ -86,10 +86,19 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 			c.cfg.Counters.RecvBufferFull++
 		}
 	}
+	if from == c.rcv.nxt {
+		n := to.Diff(from)
+		if to = from.Add(seqnum.Size(c.mayKeep(n))); to.Diff(from) < n {
+			c.noMemory(now)
+		}
+		if to == from {
+			return
+		}
+	}
 	switch {
 	case from != c.rcv.nxt:
 		c.rule(now, RuleOutOfOrder)
-		c.outOfOrder(seg, start, from, to)
+		c.outOfOrder(now, seg, start, from, to)
 	case c.ooo != nil && c.ooo.overlaps(to):
 		// The copy that came first wins, so it has to be merged.
 		c.reassemble(seg, start, from, to)
@@ -138,10 +147,14 @@ func (c *Conn) fillGap(now Time) {
 
 // outOfOrder keeps [from, to) for later (SHLD-31) and wants a duplicate ACK at
 // once, for each segment on the wire (RFC 5681, Section 4.2).
-func (c *Conn) outOfOrder(seg *wire.Segment, start, from, to seqnum.Value) {
+func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
 	count := max(seg.Count, 1)
 	c.count.outOfOrder += uint64(count)
 	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
+	if to.Diff(from) > c.memoryLeft() {
+		c.noMemory(now)
+		return
+	}
 	c.reassemble(seg, start, from, to)
 }
 

@@ -5,9 +5,9 @@ import "github.com/trivet-net/trivet/seqnum"
 // usage remembers how much of the congestion window was in use, since credit
 // that is not used says nothing about the path (RFC 7661, Section 4.3).
 type usage struct {
-	limited bool         // the congestion window is what holds sending back now
 	peak    int          // most bytes in flight in the present round
 	end     seqnum.Value // an ACK of it ends the round
+	limited bool         // the congestion window is what holds sending back now
 }
 
 // sent tells of new data, which makes flight bytes outstanding, up to nxt.
