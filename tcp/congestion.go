@@ -57,11 +57,12 @@ type congestion interface {
 const (
 	CongestionReno  = "reno"  // NewReno: RFC 5681 and RFC 6582
 	CongestionCubic = "cubic" // CUBIC: RFC 9438 with RFC 9406, the default
+	CongestionBBR   = "bbr"   // BBRv3: draft-ietf-ccwg-bbr
 )
 
 // Congestions returns the names that Options.Congestion and Config.Congestion
 // take (tcp_available_congestion_control).
-func Congestions() []string { return []string{CongestionCubic, CongestionReno} }
+func Congestions() []string { return []string{CongestionCubic, CongestionReno, CongestionBBR} }
 
 // KnownCongestion reports whether name is an algorithm, or empty, which stands
 // for the default.
@@ -82,6 +83,8 @@ func (c *Conn) startCongestion(segments int) {
 	case CongestionReno:
 		c.cubic.reno = newReno(c.snd.mss, segments)
 		c.cc = &c.cubic.reno
+	case CongestionBBR:
+		c.cc = newBBR(c.snd.mss, segments, c.rcv.sack, uint32(c.iss)|1)
 	default:
 		c.cubic = newCubic(c.snd.mss, segments)
 		c.cc = &c.cubic
@@ -139,4 +142,13 @@ type lossSample struct {
 	txInFlight     int    // bytes in flight when it was sent, with it
 	lost           int    // bytes marked lost since it was sent, with it
 	totalDelivered uint64 // bytes delivered in the life of the connection
+	appLimited     bool   // it was sent when data was wanting
+}
+
+// perSecond returns n bytes in d as bytes per second, 0 if d is not positive.
+func perSecond(n int, d time.Duration) int64 {
+	if d <= 0 {
+		return 0
+	}
+	return int64(float64(n) * float64(time.Second) / float64(d))
 }

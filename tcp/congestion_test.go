@@ -27,7 +27,9 @@ func TestChooseCongestion(t *testing.T) {
 	d.ack(1, 3)
 	for _, name := range append(Congestions(), "") {
 		d.setOptions(func(o *Options) { o.Congestion = name })
-		d.wantCwnd(5, 5)
+		if i := d.c.Info(d.now); i.SndCwnd != 5000 {
+			t.Errorf("window %d after the change to %q, want 5000", i.SndCwnd, name)
+		}
 		if got := d.c.Info(d.now).Congestion; name != "" && got != name {
 			t.Errorf("Congestion = %q, want %q", got, name)
 		}

@@ -45,7 +45,7 @@
 // The files are the rooms of RFC 9293, Section 3.10: open, send, receive, close,
 // abort, status, input with its checks (synsent, ack, text), timers; then one
 // for each concern: rtt (RFC 6298), loss (RFC 5681, 6582, 3042), congestion with
-// reno, cubic (RFC 9438) and hystart (RFC 9406), reassembly (with RFC 2018 and
+// reno, cubic (RFC 9438), hystart (RFC 9406) and bbr (draft-ietf-ccwg-bbr), reassembly (with RFC 2018 and
 // 2883), options (RFC 7323), and the buffers.
 //
 // Known limits: received SACK blocks are used to notice a loss, not to repair
