@@ -28,7 +28,6 @@ type socket struct {
 	failed     syscall.Errno // taken from conn, not told yet
 	readAt     uint32        // offset in the stream of the next byte read
 	shutWrite  bool
-	more       bool // MSG_MORE holds back partial segments
 }
 
 // socket is socket(2).

@@ -7,7 +7,7 @@ import (
 )
 
 // ioFlags are the MSG_ flags that need no feature of their own.
-const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK
+const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
@@ -16,7 +16,6 @@ var flagFeatures = []struct {
 }{
 	{"MSG_FASTOPEN", "TCP Fast Open"},
 	{"MSG_ZEROCOPY", "MSG_ZEROCOPY"},
-	{"MSG_EOR", "MSG_EOR"},
 	{"MSG_ERRQUEUE", "the error queue"},
 	{"MSG_OOB", "urgent data"},
 	{"MSG_TRUNC", "MSG_TRUNC"},
@@ -41,6 +40,18 @@ type transfer struct {
 	errno  syscall.Errno // instead of a transfer
 	n      int64         // bytes
 	flags  int64
+}
+
+// sendFlags are the flags as the stack has them.
+func (t *transfer) sendFlags() tcp.SendFlags {
+	var f tcp.SendFlags
+	if t.flags&constants["MSG_MORE"] != 0 {
+		f |= tcp.More
+	}
+	if t.flags&constants["MSG_EOR"] != 0 {
+		f |= tcp.EndOfRecord
+	}
+	return f
 }
 
 // transferOf reads the arguments fd, buffer, length and flags.
@@ -268,9 +279,7 @@ func (r *runner) transmit(t transfer) attempt {
 		return done(failed(syscall.EPIPE))
 	}
 	sent, waits := 0, false
-	// MSG_MORE is TCP_CORK from this write up to the end of the next without it.
-	more := t.flags&constants["MSG_MORE"] != 0
-	return func() (o outcome, over bool) {
+	return func() (outcome, bool) {
 		if waits && s.conn.Ready()&tcp.Writable == 0 {
 			return outcome{}, false
 		}
@@ -278,15 +287,7 @@ func (r *runner) transmit(t transfer) attempt {
 			s.failed = 0
 			return failed(e), true
 		}
-		if more {
-			r.cork(s, true)
-		}
-		defer func() {
-			if over && !more {
-				r.cork(s, false)
-			}
-		}()
-		n, errno, check := r.writeSome(s, int(t.n)-sent)
+		n, errno, check := r.writeSome(s, int(t.n)-sent, t.sendFlags())
 		sent += n
 		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 		switch {
@@ -309,7 +310,7 @@ func (r *runner) transmit(t transfer) attempt {
 // writeSome writes up to n bytes. When not all fit, they go as with Linux: what
 // fills one of its buffers at a time, of which as much is sent as can be before
 // the next.
-func (r *runner) writeSome(s *socket, n int) (sent int, errno syscall.Errno, err error) {
+func (r *runner) writeSome(s *socket, n int, flags tcp.SendFlags) (sent int, errno syscall.Errno, err error) {
 	for {
 		i := s.conn.Info(r.now)
 		mss := max(i.SndMSS, 1)
@@ -317,7 +318,11 @@ func (r *runner) writeSome(s *socket, n int) (sent int, errno syscall.Errno, err
 		if s.opt.NotSentLowat == 0 && n-sent <= i.SendBuffer-i.Unacked-i.NotSent {
 			unit = n - sent
 		}
-		m, err := s.conn.Write(r.now, stripes(s.written(), min(n-sent, unit)))
+		part := flags
+		if n-sent > unit {
+			part = 0
+		}
+		m, err := s.conn.Send(r.now, stripes(s.written(), min(n-sent, unit)), part)
 		s.note(m)
 		sent += m
 		if err != nil && (m == 0 || err != syscall.EAGAIN) {
@@ -330,17 +335,6 @@ func (r *runner) writeSome(s *socket, n int) (sent int, errno syscall.Errno, err
 			return sent, 0, err
 		}
 	}
-}
-
-// cork holds back partial segments for MSG_MORE, or ends that.
-func (r *runner) cork(s *socket, on bool) {
-	if s.more == on {
-		return
-	}
-	s.more = on
-	o := s.opt
-	o.Cork = o.Cork || on
-	s.conn.SetOptions(r.now, o)
 }
 
 // written returns how much was written so far.

@@ -81,7 +81,6 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 func (r *runner) applyOptions(s *socket) {
 	switch {
 	case s.conn != nil:
-		s.more = false
 		s.conn.SetOptions(r.now, s.opt)
 	case s.listener != nil:
 		s.listener.SetOptions(s.opt)
@@ -145,6 +144,9 @@ func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, e
 		o.KeepAlive = v != 0
 	case "TCP_NODELAY":
 		o.NoDelay = v != 0
+		if s.conn != nil {
+			s.conn.SetNoDelay(now, o.NoDelay)
+		}
 	case "TCP_CORK":
 		o.Cork = v != 0
 	case "TCP_INQ":

@@ -55,6 +55,13 @@ func (c *Conn) Write(now tcp.Time, p []byte) (int, error) {
 	return n, err
 }
 
+// Send is tcp.Conn.Send.
+func (c *Conn) Send(now tcp.Time, p []byte, flags tcp.SendFlags) (int, error) {
+	n, err := c.tcp.Send(now, p, flags)
+	c.engine.settle(now, c)
+	return n, err
+}
+
 // CloseRead is tcp.Conn.CloseRead.
 func (c *Conn) CloseRead(now tcp.Time) error {
 	err := c.tcp.CloseRead(now)
@@ -117,6 +124,12 @@ func (c *Conn) TakeError() error { return c.tcp.TakeError() }
 // SetOptions is tcp.Conn.SetOptions.
 func (c *Conn) SetOptions(now tcp.Time, o tcp.Options) {
 	c.tcp.SetOptions(now, o)
+	c.engine.settle(now, c)
+}
+
+// SetNoDelay is tcp.Conn.SetNoDelay.
+func (c *Conn) SetNoDelay(now tcp.Time, on bool) {
+	c.tcp.SetNoDelay(on)
 	c.engine.settle(now, c)
 }
 

@@ -35,6 +35,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 	c.noteTimestamp(now, seg)
 	c.count.lastRecv, c.count.lastAck = now, now
 	c.count.probes = 0
+	c.snd.more = false // as Linux: what MSG_MORE holds waits for an ACK at most
 	changed := c.updateWindow(now, seg) || opened
 	switch {
 	case c.snd.una.Less(seg.Ack):
@@ -91,6 +92,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.snd.una = seg.Ack
 	if data > 0 {
 		c.sndbuf.discard(data)
+		c.sndbuf.forgetRecords(c.snd.una)
 		c.count.bytesAcked += uint64(data)
 	}
 	c.catchUp()

@@ -58,6 +58,11 @@ type Config struct {
 	// known: CongestionCubic.
 	Congestion string
 
+	// MinSuper is how many segments a super-segment may have on the slowest
+	// path (tcp_min_tso_segs); on others it holds what goes out in about a
+	// millisecond. Zero: 2.
+	MinSuper int
+
 	// Trace, if not nil, is called for every event. It is called in the middle
 	// of processing: it must be quick and must not call the stack.
 	Trace func(*Event)
@@ -82,6 +87,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Retries, 15)
 	def(&c.OrphanRetries, 8)
 	def(&c.InitialWindow, 10)
+	def(&c.MinSuper, 2)
 	def(&c.MaxMemory, 1<<30)
 	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
 		c.Congestion = CongestionCubic

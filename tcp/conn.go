@@ -61,6 +61,8 @@ type sendVars struct {
 	mss      int          // Eff.snd.MSS: payload per segment, options deducted
 	peerMSS  uint16       // the peer's MSS option, or the default
 	shift    uint8        // Snd.Wind.Shift
+	push     seqnum.Value // end of what the user wrote without More
+	more     bool         // the user will write more: hold back the end
 	synAcked bool         // our SYN was acknowledged
 	finSent  bool         // FIN was sent at least once: it is nxt-1
 }

@@ -88,7 +88,7 @@ func (c *cubic) acked(now Time, s ackSample) {
 }
 
 // slowStart is Reno's, slower from where the round-trip time shows a queue
-// (RFC 9406). A stretch ACK counts in part: see hystart.
+// (RFC 9406).
 func (c *cubic) slowStart(s *ackSample) {
 	n := int32(s.acked)
 	if c.hystart.on {
@@ -96,7 +96,7 @@ func (c *cubic) slowStart(s *ackSample) {
 			c.ssthresh = c.cwnd // Section 4.2: CSS ended, congestion avoidance begins
 			return
 		}
-		n = c.hystart.credit(n, c.mss, c.cwnd)
+		n = c.hystart.credit(n)
 	}
 	if c.mayGrow(s) {
 		c.reno.slowStart(n)

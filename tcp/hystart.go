@@ -15,8 +15,6 @@ const (
 	hystartSamples   = 8 // that a round needs to say something
 	cssDivisor       = 4
 	cssRounds        = 5
-	// hystartLimit is L, in segments: how much one ACK counts at most.
-	hystartLimit = 8
 )
 
 // hystart ends slow start before it overruns the queue: HyStart++ (RFC 9406).
@@ -91,11 +89,10 @@ func (h *hystart) threshold() microseconds {
 	return min(max(h.last/hystartDivisor, inMicroseconds(hystartMinThresh)), inMicroseconds(hystartMaxThresh))
 }
 
-// credit is what n bytes acknowledged count. One ACK counts L segments at
-// most, or, where super-segments go out, as many as the largest has: a quarter
-// of the window.
-func (h *hystart) credit(n, mss, cwnd int32) int32 {
-	n = min(n, max(hystartLimit*mss, cwnd/4))
+// credit is what n bytes acknowledged count. The limit L of the RFC is against
+// bursts after ACKs of much; as on Linux there is none: a merged ACK would
+// otherwise cost a good part of the growth, and Conn.burst keeps lumps small.
+func (h *hystart) credit(n int32) int32 {
 	if h.css {
 		n /= cssDivisor
 	}

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"math"
+	"time"
 
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
@@ -54,6 +55,9 @@ func (c *Conn) sendLost(now Time, out *Batch) {
 	for l.lost() > 0 {
 		text := seqnum.Min(l.to, c.dataEnd()).Diff(l.from)
 		fin := c.snd.finSent && l.to == c.snd.nxt
+		if record := c.sndbuf.record(l.from, text); record < text {
+			text, fin = record, false
+		}
 		// What is beyond the peer's window is not sent again (MAY-7); a FIN
 		// takes no room.
 		n := max(0, min(text, c.windowEdge().Diff(l.from)))
@@ -110,7 +114,8 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 // is all there is and Nagle's algorithm lets it go; or when it is a good part
 // of the largest window ever seen.
 func (c *Conn) nextSize() (size int, fin bool) {
-	avail := c.unsent()
+	total := c.unsent()
+	avail := c.sndbuf.record(c.snd.nxt, total)
 	usable := c.windowEdge().Diff(c.snd.nxt)
 	c.usage.limited = false
 	if usable <= 0 {
@@ -130,10 +135,11 @@ func (c *Conn) nextSize() (size int, fin bool) {
 	}
 	c.usage.limited = room <= n
 	size = c.segmentSize(min(n, room), avail)
-	if tail := size % c.dataMSS(); tail > 0 && !c.maySendSmall(tail, avail-size+tail) {
+	ends := size == avail && avail < total // with a record: nothing can be added
+	if tail := size % c.dataMSS(); tail > 0 && !ends && !c.maySendSmall(tail, avail-size+tail) {
 		size -= tail
 	}
-	fin = size > 0 && c.finPending() && size == avail && usable > avail
+	fin = size > 0 && c.finPending() && size == total && usable > total
 	return size, fin
 }
 
@@ -149,7 +155,7 @@ func (c *Conn) maySendSmall(size, avail int) bool {
 		return idle && 2*seqnum.Size(size) >= c.snd.maxWnd
 	case c.finWant:
 		return true
-	case c.opt.Cork:
+	case c.opt.Cork || c.snd.more:
 		return false
 	case c.opt.NoDelay || idle:
 		return true
@@ -174,9 +180,26 @@ func (c *Conn) segmentSize(n, avail int) int {
 	return n
 }
 
-// burst bounds a super-segment to a quarter of the congestion window, so that
-// several are in flight and their ACKs keep the clock.
-func (c *Conn) burst() int { return max(c.cc.window()/4, 2*c.snd.mss) }
+// burst bounds a super-segment as Linux does: to what goes out in about a
+// millisecond, so that a slow path does not get it in one lump, but more
+// where round trips are short; and to half of the congestion window, so that two
+// are in flight and their ACKs keep the clock.
+func (c *Conn) burst() int {
+	cwnd := c.cc.window()
+	most := max(cwnd/2, c.snd.mss)
+	if c.rtt.srtt == 0 {
+		return most
+	}
+	rate := c.cc.pacingRate()
+	if rate == 0 {
+		rate = int64(2*cwnd) * int64(time.Second) / int64(c.rtt.srtt)
+	}
+	bytes := rate / 1000
+	if unit := c.rtt.min / (512 * time.Microsecond); unit < 16 {
+		bytes += 1 << (16 - unit)
+	}
+	return min(max(int(min(bytes, 1<<16)), c.cfg.MinSuper*c.snd.mss), most)
+}
 
 // restartAfterIdle is RFC 5681, Section 4.1: after a time-out's worth of
 // silence the window says nothing about the path any more.
@@ -247,8 +270,9 @@ func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) 
 		if n > mss {
 			seg.SegSize, seg.Count = mss, (n+mss-1)/mss
 		}
-		if seg.SegSize > 0 || seq.Add(seqnum.Size(n)) == c.dataEnd() {
-			// RFC 9293, Section 3.9.1.2 (MUST-61): the last of what is queued.
+		if end := seq.Add(seqnum.Size(n)); seg.SegSize > 0 || c.pushed(end) {
+			// RFC 9293, Section 3.9.1.2 (MUST-61): the last of what is queued,
+			// unless the user said that there is more to come.
 			// And, as Linux does, each super-segment, so that a receiver that
 			// merges segments delivers it without waiting for the next.
 			seg.Flags |= wire.PSH
@@ -258,6 +282,12 @@ func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) 
 		seg.Flags |= wire.FIN
 	}
 	return seg
+}
+
+// pushed reports whether the user wants what was written up to end delivered
+// without waiting for more.
+func (c *Conn) pushed(end seqnum.Value) bool {
+	return (end == c.dataEnd() && end == c.snd.push) || c.sndbuf.endsRecord(end)
 }
 
 // emit counts a segment that is formed, clears the wants it fulfils, and runs

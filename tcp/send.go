@@ -6,12 +6,29 @@ import (
 	"github.com/trivet-net/trivet/seqnum"
 )
 
-// Write queues as much of p as fits; n < len(p) comes with syscall.EAGAIN.
-// RFC 9293, Section 3.10.2, SEND, as sockets have it: before the handshake is
-// over it returns EAGAIN, after CloseWrite or the end of the connection EPIPE,
-// and a pending error once.
-func (c *Conn) Write(now Time, p []byte) (int, error) {
-	n, err := c.write(p)
+// SendFlags say more about a write than its bytes; they can be combined.
+type SendFlags uint8
+
+const (
+	// More says that more will be written at once: a partial segment at the end
+	// is held back, and not marked with PSH, until the next write without More,
+	// an ACK, or 200 ms of neither (MSG_MORE).
+	More SendFlags = 1 << iota
+	// EndOfRecord keeps what is written later out of the segment that carries
+	// the last of these bytes, when it is sent again, too (MSG_EOR). A
+	// connection keeps 4096 such ends; more are forgotten.
+	EndOfRecord
+)
+
+// Write is Send without flags.
+func (c *Conn) Write(now Time, p []byte) (int, error) { return c.Send(now, p, 0) }
+
+// Send queues as much of p as fits; n < len(p) comes with syscall.EAGAIN, and
+// the flags are then without effect. RFC 9293, Section 3.10.2, SEND, as sockets
+// have it: before the handshake is over it returns EAGAIN, after CloseWrite or
+// the end of the connection EPIPE, and a pending error once.
+func (c *Conn) Send(now Time, p []byte, flags SendFlags) (int, error) {
+	n, err := c.write(p, flags)
 	c.call(now, "write", n, err)
 	if n > 0 {
 		c.startUserTimeout(now)
@@ -19,7 +36,7 @@ func (c *Conn) Write(now Time, p []byte) (int, error) {
 	return n, err
 }
 
-func (c *Conn) write(p []byte) (int, error) {
+func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 	if err := c.TakeError(); err != nil {
 		return 0, err
 	}
@@ -33,6 +50,15 @@ func (c *Conn) write(p []byte) (int, error) {
 	}
 	n := c.sndbuf.write(p[:min(len(p), c.writeRoom())])
 	c.account()
+	if n < len(p) {
+		flags = 0
+	}
+	if c.snd.more = flags&More != 0; !c.snd.more {
+		c.snd.push = c.dataEnd()
+	}
+	if flags&EndOfRecord != 0 {
+		c.sndbuf.endRecord(c.dataEnd())
+	}
 	if n < len(p) {
 		return n, syscall.EAGAIN
 	}

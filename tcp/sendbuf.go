@@ -1,7 +1,10 @@
 package tcp
 
 import (
+	"slices"
+
 	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
 
@@ -11,9 +14,54 @@ type sendBuffer struct {
 	chunkQueue
 	size int // bytes
 
+	// ends are the sequence numbers after the last bytes of records, in order:
+	// no segment reaches across one.
+	ends []seqnum.Value
+
 	// The place of the last slice, where the next one usually begins: chunk
 	// index and the offset of that chunk's first byte.
 	at, atOffset int
+}
+
+// maxRecords bounds the ends of records that are kept.
+const maxRecords = 4096
+
+// endRecord makes end, after the last byte of the buffer, the end of a record.
+func (b *sendBuffer) endRecord(end seqnum.Value) {
+	if len(b.ends) < maxRecords && b.size > 0 {
+		b.ends = append(b.ends, end)
+	}
+}
+
+// record returns how many of the n bytes from seq on are before the next end of
+// a record.
+func (b *sendBuffer) record(seq seqnum.Value, n int) int {
+	i, found := b.findEnd(seq)
+	if found {
+		i++
+	}
+	if i < len(b.ends) {
+		n = min(n, b.ends[i].Diff(seq))
+	}
+	return n
+}
+
+// endsRecord reports whether a record ends at end.
+func (b *sendBuffer) endsRecord(end seqnum.Value) bool {
+	_, found := b.findEnd(end)
+	return found
+}
+
+// findEnd returns the place of seq, or of the first end after it, in ends.
+func (b *sendBuffer) findEnd(seq seqnum.Value) (int, bool) {
+	return slices.BinarySearchFunc(b.ends, seq, func(end, seq seqnum.Value) int { return end.Diff(seq) })
+}
+
+// forgetRecords drops the ends up to una.
+func (b *sendBuffer) forgetRecords(una seqnum.Value) {
+	for len(b.ends) > 0 && b.ends[0].LessEq(una) {
+		b.ends = b.ends[1:]
+	}
 }
 
 // write copies p and returns its length.
@@ -72,5 +120,5 @@ func (b *sendBuffer) discard(n int) {
 // clear drops everything.
 func (b *sendBuffer) clear() {
 	b.chunkQueue.clear()
-	b.size, b.at, b.atOffset = 0, 0, 0
+	b.size, b.at, b.atOffset, b.ends = 0, 0, 0, nil
 }

@@ -90,8 +90,8 @@ func (c *Conn) SetOptions(now Time, o Options) {
 	if o.Congestion != old.Congestion {
 		c.changeCongestion()
 	}
-	if o.NoDelay && !old.NoDelay && c.unsent() > 0 {
-		c.wants.override = true // tcp(7): it sends what waits, corked or not
+	if o.NoDelay && !old.NoDelay {
+		c.SetNoDelay(true)
 	}
 	if o.RecvBuffer > old.RecvBuffer {
 		c.windowFreed()
@@ -106,6 +106,15 @@ func (c *Conn) SetOptions(now Time, o Options) {
 		if c.outstanding() > 0 || c.unsent() > 0 {
 			c.startUserTimeout(now)
 		}
+	}
+}
+
+// SetNoDelay sets Options.NoDelay. Turned on, though it be on already, it sends
+// what waits, corked or not (tcp(7), TCP_NODELAY).
+func (c *Conn) SetNoDelay(on bool) {
+	c.opt.NoDelay = on
+	if on && c.unsent() > 0 && !c.dead() {
+		c.wants.override = true
 	}
 }
 

@@ -137,6 +137,7 @@ func (c *Conn) persistTimeout(now Time) {
 	if c.snd.wnd > 0 {
 		c.rule(now, RuleSillyWindowOverride)
 		c.wants.override = true
+		c.snd.push = c.dataEnd()
 		return
 	}
 	if c.count.probes >= c.retryLimit() || (c.orphan && int(c.rtt.backoff) >= c.cfg.OrphanRetries) {

@@ -36,6 +36,37 @@ func TestPushOnSuperSegments(t *testing.T) {
 	d.want("P. 1:2001(2000) ack 1", "P. 2001:4001(2000) ack 1", "P. 4001:4501(500) ack 1")
 }
 
+// A super-segment holds what goes out in a millisecond, at twice the window in a
+// round trip; two segments or Config.MinSuper at least, half of the window at
+// most; and more where round trips are under 8 ms.
+func TestBurst(t *testing.T) {
+	for _, tt := range []struct {
+		rtt       time.Duration
+		cwnd      int32
+		min, want int
+	}{
+		{0, 10_000, 2, 5000},
+		{100 * ms, 10_000, 2, 2000},
+		{100 * ms, 10_000, 4, 4000},
+		{100 * ms, 10_000, 8, 5000},
+		{100 * ms, 400_000, 2, 8000},
+		{100 * ms, 1 << 24, 2, 1 << 16},
+		{10 * ms, 200_000, 2, 40_000},
+		{5 * ms, 10_000, 2, 4000 + 1<<7},
+		{5 * ms, 200_000, 2, 1 << 16},
+		{5 * ms, 20_000, 2, 8000 + 1<<7},
+		{200 * time.Microsecond, 100_000, 2, 50_000},
+		{10 * ms, 3000, 2, 1500},
+	} {
+		d := newDriver(t, withConfig(func(c *Config) { c.MinSuper = tt.min })).connect()
+		d.c.rtt.srtt, d.c.rtt.min = tt.rtt, tt.rtt
+		d.c.cc = &reno{cwnd: tt.cwnd, ssthresh: 1 << 30, mss: 1000}
+		if got := d.c.burst(); got != tt.want {
+			t.Errorf("burst with a window of %d, RTT %v and MinSuper %d = %d, want %d", tt.cwnd, tt.rtt, tt.min, got, tt.want)
+		}
+	}
+}
+
 // As on Linux, the time since data arrived begins with the connection.
 func TestLastDataRecvBeginsWithTheConnection(t *testing.T) {
 	d := newDriver(t).connect()
