@@ -16,7 +16,7 @@ import (
 // the command.
 const childArg = "-child"
 
-// runLimit ends a run that hangs.
+// runLimit ends a run that hangs, beyond the time it was asked to take.
 const runLimit = 5 * time.Minute
 
 // order is what a child is asked to do, as JSON in its second argument.
@@ -42,10 +42,10 @@ func spawn(w workload, o order) (result, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	limit := time.AfterFunc(runLimit, func() { cmd.Process.Kill() })
+	limit := time.AfterFunc(runLimit+o.Settings.Time, func() { cmd.Process.Kill() })
 	err = cmd.Wait()
 	if !limit.Stop() {
-		return nil, fmt.Errorf("hung for %v", runLimit)
+		return nil, fmt.Errorf("hung for %v", runLimit+o.Settings.Time)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", err, lastLines(stderr.String()))
@@ -83,6 +83,8 @@ func child(args []string) error {
 		return kernelServe()
 	case "churn":
 		return kernelChurn(args[1])
+	case "pour":
+		return kernelPour(args[1])
 	}
 	return fmt.Errorf("unknown part %q", args[0])
 }

@@ -66,5 +66,6 @@ func all() []workload {
 	w = append(w, tunWorkloads()...)
 	w = append(w, pathWorkloads()...)
 	w = append(w, growWorkloads()...)
+	w = append(w, soakWorkloads()...)
 	return append(w, sizeWorkloads()...)
 }

@@ -25,7 +25,7 @@ func TestSendBuffer(t *testing.T) {
 				for i := range p {
 					p[i] = byte(rng.Uint32())
 				}
-				n := b.write(p[:max(0, min(len(p), limit-b.size))])
+				n := b.write(p[:max(0, min(len(p), limit-b.size))], 1<<20)
 				if want := min(len(p), max(0, limit-model.Len())); n != want {
 					t.Fatalf("seed %d: write(%d) with %d of %d = %d, want %d", seed, len(p), model.Len(), limit, n, want)
 				}
@@ -77,12 +77,12 @@ func checkSlice(t *testing.T, seed uint64, b *sendBuffer, want []byte, off, n in
 // still read it.
 func TestSendBufferKeepsWhatIsLent(t *testing.T) {
 	var b sendBuffer
-	b.write([]byte("lent"))
+	b.write([]byte("lent"), 0)
 	var s wire.Segment
 	b.slice(&s, 0, 4)
-	b.write([]byte("more"))
+	b.write([]byte("more"), 0)
 	b.discard(4)
-	b.write([]byte("and more"))
+	b.write([]byte("and more"), 0)
 	if got := string(s.Payload[0].Data); got != "lent" {
 		t.Errorf("lent bytes became %q", got)
 	}

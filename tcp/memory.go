@@ -3,13 +3,14 @@ package tcp
 import "github.com/trivet-net/trivet/internal/block"
 
 // least is what a connection may hold in each direction however little memory
-// is left: without it one could wait for ever for what others hold.
+// is left, one block: without it one could wait for ever for what others hold.
 const least = block.Small
 
 // memoryLeft returns how many bytes the buffers of all connections may still
-// take up; never negative.
+// take up, in whole blocks.
 func (c *Conn) memoryLeft() int {
-	return max(0, c.cfg.MaxMemory-int(c.cfg.Counters.Memory))
+	left := max(0, c.cfg.MaxMemory-int(c.cfg.Counters.Memory))
+	return left - left%block.Small
 }
 
 // account tells Counters what the buffers pin now. It is called whenever bytes
@@ -25,26 +26,42 @@ func (c *Conn) account() {
 }
 
 // sendLimit is how many bytes the send buffer may hold: SO_SNDBUF, less when
-// memory is short.
+// memory is short. As in a switch with dynamic queue thresholds, nobody holds more
+// than is left for all others, so that those who came first give way to those
+// who come later, and all end up with the same.
 func (c *Conn) sendLimit() int {
-	return min(c.opt.SendBuffer, max(c.sndbuf.size+c.memoryLeft(), least))
+	return min(c.opt.SendBuffer, max(c.memoryLeft(), c.sndbuf.size+c.sndbuf.spare()))
 }
 
 // recvLimit is how many bytes the receive buffer should hold: SO_RCVBUF, less
-// when memory is short. A window is a promise to one of many: no connection is
-// promised more than a part of what is left.
+// when memory is short. A window is a promise to one of many, so that it is a
+// part of what is left.
 func (c *Conn) recvLimit() int {
-	return min(c.opt.RecvBuffer, max(c.rcvbuf.size+c.memoryLeft()/4, least))
+	return min(c.opt.RecvBuffer, max(c.memoryLeft()/4, c.rcvbuf.size+c.rcvbuf.spare()))
 }
 
 // mayKeep returns how many of n bytes in order may be kept. Only when memory
 // is short are they less than the window let in, for windows promise more than
 // there is; the rest comes again, as if the network had lost it.
-func (c *Conn) mayKeep(n int) int {
-	if n <= c.memoryLeft() {
-		return n
+func (c *Conn) mayKeep(n int) int { return min(n, max(c.memoryLeft(), c.rcvbuf.spare())) }
+
+// spare returns how many bytes a buffer may take up that has no memory but its
+// own.
+func (b *sendBuffer) spare() int {
+	if b.empty() {
+		return least
 	}
-	return min(n, max(0, least-c.rcvbuf.size))
+	return room(b.tail())
+}
+
+func (b *recvBuffer) spare() int {
+	switch {
+	case b.empty():
+		return least
+	case b.owned:
+		return room(b.tail())
+	}
+	return 0
 }
 
 // noMemory handles data that cannot be kept although the window let it in: it

@@ -24,19 +24,19 @@ func TestNoMemoryToReceive(t *testing.T) {
 	d.want(". 1:1(0) ack 1001 win 1048")
 	d.wantRule(RuleNoMemory)
 	d.in(seg{f: wire.ACK, seq: 1001, ack: 1, n: 1000})
-	d.want(". 1:1(0) ack 3001 win 0")
-	d.in(seg{f: wire.ACK, seq: 3001, ack: 1, n: 1000})
-	d.want(". 1:1(0) ack 3001 win 0")
+	d.want(". 1:1(0) ack 3001 win 1048")
+	d.in(seg{f: wire.ACK, seq: 3001, ack: 1, n: 1500})
+	d.want(". 1:1(0) ack 4049 win 0")
 	d.wantRule(RuleNoMemory)
 	if got := d.cfg.Counters.MemoryFull; got != 2 {
 		t.Errorf("MemoryFull = %v, want 2", got)
 	}
 
-	d.read(1, 3000)
-	d.want(". 1:1(0) ack 3001 win 2048")
-	d.in(seg{f: wire.ACK, seq: 3001, ack: 1, n: 1000})
-	d.want(". 1:1(0) ack 4001 win 1048")
-	d.read(3001, 1000)
+	d.read(1, 4048)
+	d.want(". 1:1(0) ack 4049 win 2048")
+	d.in(seg{f: wire.ACK, seq: 4049, ack: 1, n: 1000})
+	d.want(". 1:1(0) ack 5049 win 1048")
+	d.read(4049, 1000)
 	if got := d.cfg.Counters.Memory; got != 0 {
 		t.Errorf("Memory = %v at the end, want 0", got)
 	}

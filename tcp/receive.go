@@ -76,7 +76,7 @@ func (c *Conn) freeEdge() seqnum.Value {
 // read gets to, it rounds down.
 func (c *Conn) announce() uint16 {
 	free := c.freeEdge()
-	if gain := free.Diff(c.rcv.adv); gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) {
+	if gain := free.Diff(c.rcv.adv); gain >= min(c.recvLimit()/2, c.rcv.advMSS) {
 		c.rcv.adv = free
 	}
 	unit := seqnum.Size(1) << c.rcv.shift
@@ -118,7 +118,7 @@ func (c *Conn) windowFreed() {
 		told = c.rcv.told
 	}
 	gain := c.freeEdge().Diff(told)
-	if gain >= min(c.opt.RecvBuffer/2, c.rcv.advMSS) && gain >= told.Diff(c.rcv.nxt) {
+	if gain >= min(c.recvLimit()/2, c.rcv.advMSS) && gain >= told.Diff(c.rcv.nxt) {
 		c.wants.ack = true
 	}
 }

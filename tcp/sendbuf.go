@@ -64,13 +64,14 @@ func (b *sendBuffer) forgetRecords(una seqnum.Value) {
 	}
 }
 
-// write copies p and returns its length.
-func (b *sendBuffer) write(p []byte) int {
+// write copies p and returns its length. A new block is at most of size most,
+// or as large as p needs.
+func (b *sendBuffer) write(p []byte, most int) int {
 	n := len(p)
 	for len(p) > 0 {
 		if b.empty() || room(b.tail()) == 0 {
 			// Small blocks at first, large ones in bulk.
-			k := block.Get(min(max(len(p), b.size), block.Large))
+			k := block.Get(min(max(len(p), min(b.size, most)), block.Large))
 			b.at -= b.push(block.Chunk{Block: k, Data: k.Bytes()[:0]})
 		}
 		tail := b.tail()
