@@ -2,13 +2,10 @@ package netsim
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/trivet-net/trivet"
@@ -40,24 +37,39 @@ type Config struct {
 type Network struct {
 	cfg   Config
 	start time.Time
-	sent  atomic.Int64 // packets, for their numbers
-	hooks sync.Mutex   // held while a hook runs; nothing is locked under it
+	hooks sync.Mutex // held while a hook runs; nothing is locked under it
 
-	mu    sync.Mutex // guards what follows; taken before a way's lock
+	mu    sync.Mutex // guards what follows; taken before wires
 	hosts []*host
-	links []*Link
+
+	wires   sync.Mutex // guards what follows, and the inboxes of all ends
+	fabric  *sim.Fabric
+	timer   *time.Timer // calls run; nil until first needed
+	timerAt tcp.Time    // when it fires; 0: it does not
+	stopped bool
 }
 
 // host is a name with the stack that bears it now.
 type host struct {
 	name         string
 	addr4, addr6 netip.Addr
-	stack        *trivet.Stack
 	boots        int
+	stack        *trivet.Stack // guarded by Network.mu
+
+	endpoint *sim.Endpoint // this and what follows are guarded by Network.wires
+	ends     []*end        // of the present stack, by port
 }
 
 // New returns a network without hosts.
-func New(cfg Config) *Network { return &Network{cfg: cfg, start: time.Now()} }
+func New(cfg Config) *Network {
+	n := &Network{cfg: cfg, start: time.Now()}
+	var onPacket func(tcp.Time, *trace.Packet)
+	if cfg.OnPacket != nil {
+		onPacket = n.tell
+	}
+	n.fabric = sim.NewFabric(cfg.Seed, n.now, onPacket)
+	return n
+}
 
 // now is the time since New; it is never 0, which means "no time".
 func (n *Network) now() tcp.Time { return tcp.Time(time.Since(n.start)) + 1 }
@@ -78,6 +90,9 @@ func (n *Network) Host(name string) *trivet.Stack {
 		addr6: netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(i >> 8), 15: byte(i)}),
 	}
 	n.boot(h)
+	n.wires.Lock()
+	h.endpoint = n.fabric.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.deliver, func(sim.Port) {})
+	n.wires.Unlock()
 	n.hosts = append(n.hosts, h)
 	return h.stack
 }
@@ -107,7 +122,7 @@ func (n *Network) boot(h *host) {
 	h.boots++
 	cfg := n.cfg.Host
 	cfg.Name, cfg.Shards, cfg.Resolve = h.name, 1, n.resolve
-	cfg.Secret = n.secret(fmt.Sprintf("host %q %d", h.name, h.boots))
+	cfg.Secret = n.fabric.Secret(fmt.Sprintf("host %q %d", h.name, h.boots))
 	if n.cfg.OnEvent != nil {
 		cfg.TCP.Trace = n.traceHook(h.name, cfg.TCP.Trace)
 	}
@@ -136,18 +151,9 @@ func (n *Network) traceHook(name string, also func(*tcp.Event)) func(*tcp.Event)
 
 // tell shows a packet to the hook.
 func (n *Network) tell(now tcp.Time, p *trace.Packet) {
-	if n.cfg.OnPacket == nil {
-		return
-	}
 	n.hooks.Lock()
 	defer n.hooks.Unlock()
 	n.cfg.OnPacket(now, p)
-}
-
-// secret derives 32 bytes from the seed and a label.
-func (n *Network) secret(label string) [32]byte {
-	b := binary.BigEndian.AppendUint64(nil, n.cfg.Seed)
-	return sha256.Sum256(append(b, label...))
 }
 
 // resolve looks up the name of a host.
@@ -175,46 +181,6 @@ func (n *Network) Addr6(s *trivet.Stack) netip.Addr {
 	return n.of(s).addr6
 }
 
-// Link joins two hosts, which reach each other's addresses over it. Options
-// out of range panic.
-func (n *Network) Link(a, b *trivet.Stack, options ...Option) *Link {
-	var cfg sim.LinkConfig
-	for _, o := range options {
-		o(&cfg)
-	}
-	if cfg.MTU == 0 {
-		cfg.MTU = defaultMTU
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	l := &Link{network: n, cfg: cfg, a: n.of(a), b: n.of(b)}
-	l.check()
-	l.ab, l.ba = n.newWay(l.a, l.b, cfg.AtoB), n.newWay(l.b, l.a, cfg.BtoA)
-	l.attach(l.a)
-	l.attach(l.b)
-	n.links = append(n.links, l)
-	return l
-}
-
-const (
-	defaultMTU = 1500
-	minMTU6    = 1280 // of a link with IPv6 (RFC 8200, Section 5)
-)
-
-// newWay makes a direction whose luck depends on the seed, the two names and
-// how many links the two have already. n.mu is held.
-func (n *Network) newWay(from, to *host, s sim.Settings) *way {
-	before := 0
-	for _, l := range n.links {
-		if l.a == from && l.b == to || l.a == to && l.b == from {
-			before++
-		}
-	}
-	seed := n.secret(fmt.Sprintf("way %q %q %d", from.name, to.name, before))
-	pipe := sim.NewPipe(s, binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:16]))
-	return &way{network: n, from: from.name, to: to.name, pipe: pipe, arrived: make(chan struct{}, 1)}
-}
-
 // Reboot is a crash: every connection and listener of the host is gone,
 // without a word to its peers, and the stack that is returned takes its place,
 // with the same name, addresses and links. The old stack is closed.
@@ -222,17 +188,19 @@ func (n *Network) Reboot(s *trivet.Stack) *trivet.Stack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	h := n.of(s)
-	for _, l := range n.links {
-		l.silence(h)
+	n.wires.Lock()
+	ends := h.ends
+	h.ends = nil
+	for _, e := range ends {
+		e.cut()
 	}
+	n.wires.Unlock()
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = h.stack.Close(gone) // its connections are reset, which nobody hears
 	n.boot(h)
-	for _, l := range n.links {
-		if l.a == h || l.b == h {
-			l.attach(h)
-		}
+	for i := range ends {
+		n.attach(h, i)
 	}
 	return h.stack
 }
@@ -245,8 +213,8 @@ const closeTime = 5 * time.Second
 // network is left when it returns.
 func (n *Network) Close() {
 	n.mu.Lock()
-	hosts, links := n.hosts, n.links
-	n.hosts, n.links = nil, nil
+	hosts := n.hosts
+	n.hosts = nil
 	n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
@@ -255,8 +223,18 @@ func (n *Network) Close() {
 		closing.Go(func() { _ = h.stack.Close(ctx) }) // connections left over are reset
 	}
 	closing.Wait()
-	for _, l := range links {
-		l.ab.stop()
-		l.ba.stop()
+	n.wires.Lock()
+	defer n.wires.Unlock()
+	n.stopped = true
+	if n.timer != nil {
+		n.timer.Stop()
+	}
+	for _, l := range n.fabric.Links() {
+		l.Unplug() // gives back what was on its way
+	}
+	for _, h := range hosts {
+		for _, e := range h.ends {
+			e.cut()
+		}
 	}
 }

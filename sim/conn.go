@@ -18,6 +18,8 @@ type Conn struct {
 	host  *Host
 	boot  int
 	waits []wait
+	due   []wait // room for those being called
+	wake  func() // run, made once
 	woken bool
 
 	closed bool // Close or Abort was called: reading is over
@@ -30,6 +32,7 @@ type wait struct {
 
 func newConn(h *Host, ec *engine.Conn) *Conn {
 	c := &Conn{conn: ec, host: h, boot: h.boots}
+	c.wake = c.run
 	ec.Waker = c
 	return c
 }
@@ -59,7 +62,7 @@ func (c *Conn) arm() {
 func (c *Conn) Wake(tcp.Ready) {
 	if !c.woken {
 		c.woken = true
-		c.host.network.ready = append(c.host.network.ready, c.run)
+		c.host.network.ready = append(c.host.network.ready, c.wake)
 	}
 }
 
@@ -70,8 +73,8 @@ func (c *Conn) run() {
 		return
 	}
 	has := c.conn.Ready()
-	var due []wait
-	rest := c.waits[:0]
+	due, rest := c.due, c.waits[:0]
+	c.due = nil
 	for _, w := range c.waits {
 		if w.on&has != 0 {
 			due = append(due, w)
@@ -83,6 +86,8 @@ func (c *Conn) run() {
 	for _, w := range due {
 		w.call()
 	}
+	clear(due)
+	c.due = due[:0]
 	c.arm()
 }
 
@@ -185,31 +190,60 @@ func Send(c *Conn, data []byte, done func(error)) {
 	}
 }
 
+// Pump writes bytes without end, as fast as the connection takes them, until an
+// error ends it: a flow that is never limited by its application.
+func Pump(c *Conn) {
+	var pump func()
+	pump = func() {
+		for {
+			if _, err := c.Write(pumped); errors.Is(err, syscall.EAGAIN) {
+				c.Await(tcp.Writable, pump)
+				return
+			} else if err != nil {
+				return
+			}
+		}
+	}
+	pump()
+}
+
+var pumped = make([]byte, 64<<10)
+
 // Receive reads until the peer's FIN or an error, and calls sink for what it
 // reads, which it borrows, and then done, which may be nil, with nil or the
 // error. When sink, or anyone else, closes the connection, reading stops and
 // done is not called.
 func Receive(c *Conn, sink func([]byte), done func(error)) {
-	receive(c, make([]byte, 16<<10), sink, done)
+	r := &receiver{c: c, buf: make([]byte, 16<<10), sink: sink, done: done}
+	r.again = r.read
+	r.read()
 }
 
-func receive(c *Conn, buf []byte, sink func([]byte), done func(error)) {
-	for !c.closed {
-		n, err := c.Read(buf)
+type receiver struct {
+	c     *Conn
+	buf   []byte
+	sink  func([]byte)
+	done  func(error)
+	again func() // read, made once
+}
+
+func (r *receiver) read() {
+	for !r.c.closed {
+		n, err := r.c.Read(r.buf)
 		if n > 0 {
-			sink(buf[:n])
+			r.sink(r.buf[:n])
 		}
 		switch {
 		case errors.Is(err, syscall.EAGAIN):
-			c.Await(tcp.Readable, func() { receive(c, buf, sink, done) })
+			r.c.Await(tcp.Readable, r.again)
 			return
 		case errors.Is(err, io.EOF):
 			err = nil
 		case err == nil:
 			continue
 		}
-		if done != nil {
-			done(err)
+		if r.done != nil {
+			r.done(err)
 		}
 		return
 	}

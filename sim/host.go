@@ -5,35 +5,21 @@ import (
 	"net/netip"
 
 	"github.com/trivet-net/trivet/engine"
-	"github.com/trivet-net/trivet/internal/block"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
 
 // Host is one machine of the network.
 type Host struct {
+	*Endpoint
 	network      *Network
-	name         string
 	addr4, addr6 netip.Addr
 	cfg          engine.Config
 	engine       *engine.Engine
-	ports        []port
 	boots        int
 	dirty        bool // the engine may have something to send or to wake
-	in           wire.Packet
-	out, plain   wire.Batch
-	bytes        []byte // of the packet being sent
+	out          wire.Batch
 }
-
-// port is an interface of a host, with the line its packets go out by.
-type port struct {
-	out           *line
-	peer          *Host
-	mtu, maxSuper int
-}
-
-// Name returns the host's name.
-func (h *Host) Name() string { return h.name }
 
 // Addr returns the host's IPv4 address.
 func (h *Host) Addr() netip.Addr { return h.addr4 }
@@ -55,7 +41,7 @@ func (h *Host) Reboot() {
 	}
 	h.boot()
 	for i := range h.ports {
-		h.addInterface(i)
+		h.addInterface(h.Port(i))
 	}
 }
 
@@ -63,7 +49,7 @@ func (h *Host) boot() {
 	n, cfg := h.network, h.cfg
 	h.boots++
 	if cfg.Secret == [32]byte{} {
-		cfg.Secret = n.secret(fmt.Sprintf("host %q %d", h.name, h.boots))
+		cfg.Secret = n.Secret(fmt.Sprintf("host %q %d", h.name, h.boots))
 	}
 	if trace := cfg.TCP.Trace; n.cfg.OnEvent != nil {
 		cfg.TCP.Trace = func(e *tcp.Event) {
@@ -77,32 +63,42 @@ func (h *Host) boot() {
 	h.dirty = false
 }
 
-// input hands an arrived packet to the engine. The reference to the block
-// passes to the host.
-func (h *Host) input(index int, data block.Chunk) {
-	h.in.SetChunk(data)
-	h.in.Link = index
-	h.engine.Input(h.network.now, &h.in)
-	h.in.Release()
-	h.dirty = true
+// addInterface tells the engine of a link. The addresses are the host's own
+// alone; routes lead to the others.
+func (h *Host) addInterface(p Port) {
+	config := engine.Interface{Index: p.Index, MTU: p.MTU, MaxSuper: p.MaxSuper}
+	for _, a := range p.Addrs {
+		config.Prefixes = append(config.Prefixes, netip.PrefixFrom(a, a.BitLen()))
+	}
+	err := h.engine.AddInterface(config)
+	for _, r := range p.Routes {
+		if err == nil {
+			err = h.engine.AddRoute(r, p.Index)
+		}
+	}
+	if err != nil {
+		panic(fmt.Sprintf("sim: interface %d of %s: %v", p.Index, h.name, err))
+	}
 }
 
-// output sends what the engine has to send: plain packets that fit the MTU,
-// with complete checksums, as on any wire.
+// input hands an arrived packet to the engine.
+func (h *Host) input(_ int, p *wire.Packet) {
+	h.network.count()
+	h.engine.Input(h.network.now, p)
+	h.dirty = true
+	h.network.settle()
+}
+
+// output sends what the engine has to send.
 func (h *Host) output() {
 	for more := true; more; {
 		more = h.engine.Output(h.network.now, &h.out)
 		for i := range h.out.Packets {
 			p := &h.out.Packets[i]
-			port := &h.ports[p.Link]
-			if !wire.Cut(p, port.mtu, &h.plain) {
-				panic(fmt.Sprintf("sim: %s sends %d bytes over a link with MTU %d", h.name, p.Len(), port.mtu))
+			if mtu := h.ports[p.Link].mtu; p.SegSize == 0 && p.Len() > mtu {
+				panic(fmt.Sprintf("sim: %s sends %d bytes over a link with MTU %d", h.name, p.Len(), mtu))
 			}
-			for j := range h.plain.Packets {
-				h.bytes = h.plain.Packets[j].AppendTo(h.bytes[:0])
-				port.out.send(h.bytes)
-			}
-			h.plain.Release()
+			h.Send(p.Link, p)
 		}
 		h.out.Release()
 	}

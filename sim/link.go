@@ -3,22 +3,22 @@ package sim
 import (
 	"encoding/binary"
 	"fmt"
-	"net/netip"
 
-	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/wire"
 )
 
-// LinkConfig says how two hosts are joined.
+// LinkConfig says how two nodes are joined.
 type LinkConfig struct {
 	// AtoB and BtoA are the two directions.
 	AtoB, BtoA Settings
-	// MTU is the largest IP packet that the hosts send, in bytes. Zero: 1500.
+	// MTU is the largest IP packet that the nodes send, in bytes. Zero: 1500.
 	// Under 1280 there is no IPv6 over the link (RFC 8200, Section 5).
 	MTU int
 	// MaxSuper lets the hosts form super-segments of so many bytes of payload,
-	// which are cut as a device with segmentation offload would. Zero: none.
+	// which cross the link as the packets that a device with segmentation
+	// offload would cut them into. Zero: none.
 	MaxSuper int
 }
 
@@ -30,82 +30,104 @@ const (
 	minMTU6    = 1280
 )
 
-// Link joins two hosts.
+// Link joins two nodes.
 type Link struct {
-	network *Network
-	a, b    *Host
-	ab, ba  *line
+	fabric *Fabric
+	ab, ba *line
 }
 
-// line is one direction of a link with its two hosts.
+// line is one direction of a link.
 type line struct {
+	fabric   *Fabric
 	pipe     *Pipe
-	from, to *Host
-	index    int // of to's interface
+	from, to *port
 }
 
-// Connect joins two hosts by a link, over which each reaches the other's
-// addresses. Settings out of range panic.
-func (n *Network) Connect(a, b *Host, cfg LinkConfig) *Link {
-	for _, s := range []Settings{cfg.AtoB, cfg.BtoA} {
-		if err := s.Check(); err != nil {
-			panic(err)
-		}
+// Connect joins two nodes by a link, over which hosts reach each other's
+// addresses, and everything if the other end is a switch or a router. Settings
+// out of range panic, and so does a link from one network to another.
+func (f *Fabric) Connect(a, b Node, cfg LinkConfig) *Link {
+	checkSettings(cfg.AtoB, cfg.BtoA)
+	sa, sb := a.node(), b.node()
+	if sa.fabric != f || sb.fabric != f || sa == sb {
+		panic(fmt.Sprintf("sim: a link must join two nodes of this network, not %s and %s", sa.name, sb.name))
 	}
 	if cfg.MTU == 0 {
 		cfg.MTU = defaultMTU
 	}
-	l := &Link{network: n, a: a, b: b}
-	l.ab, l.ba = n.newLine(a, b, cfg.AtoB), n.newLine(b, a, cfg.BtoA)
-	a.attach(l.ab, b, cfg)
-	b.attach(l.ba, a, cfg)
-	l.ab.index, l.ba.index = len(b.ports)-1, len(a.ports)-1
-	n.links = append(n.links, l)
-	n.lines = append(n.lines, l.ab, l.ba)
+	pa := &port{station: sa, index: len(sa.ports), mtu: cfg.MTU, super: cfg.MaxSuper}
+	pb := &port{station: sb, index: len(sb.ports), mtu: cfg.MTU, super: cfg.MaxSuper}
+	pa.peer, pb.peer = pb, pa
+	l := &Link{fabric: f, ab: f.newLine(pa, pb, cfg.AtoB), ba: f.newLine(pb, pa, cfg.BtoA)}
+	pa.out, pb.out = l.ab, l.ba
+	sa.ports, sb.ports = append(sa.ports, pa), append(sb.ports, pb)
+	f.links = append(f.links, l)
+	f.lines = append(f.lines, l.ab, l.ba)
+	f.topology++
+	for _, p := range []*port{pa, pb} {
+		if p.station.attached != nil {
+			p.station.attached(p)
+		}
+	}
 	return l
+}
+
+func checkSettings(all ...Settings) {
+	for _, s := range all {
+		if err := s.Check(); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // newLine makes a direction whose dice depend on the seed, the two names and
 // how many links the two have already, and on nothing else in the network.
-func (n *Network) newLine(from, to *Host, s Settings) *line {
+func (f *Fabric) newLine(from, to *port, s Settings) *line {
 	before := 0
-	for _, l := range n.lines {
-		if l.from == from && l.to == to {
+	for _, x := range f.lines {
+		if x.from.station == from.station && x.to.station == to.station {
 			before++
 		}
 	}
-	seed := n.secret(fmt.Sprintf("line %q %q %d", from.name, to.name, before))
-	pipe := NewPipe(s, binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:16]))
-	return &line{pipe: pipe, from: from, to: to}
+	seed := f.Secret(fmt.Sprintf("line %q %q %d", from.station.name, to.station.name, before))
+	x := &line{fabric: f, from: from, to: to}
+	x.pipe = NewPipe(s, binary.BigEndian.Uint64(seed[:8]), binary.BigEndian.Uint64(seed[8:16]))
+	x.pipe.parcels = &f.parcels
+	if f.onPacket != nil {
+		x.pipe.dropped = func(a *Arrival, data []byte) {
+			f.tell(a.At, x.describe(a, trace.FateAQM, a.At, data))
+		}
+	}
+	return x
 }
 
 // Settings returns the settings of both directions.
 func (l *Link) Settings() (ab, ba Settings) { return l.ab.pipe.Settings(), l.ba.pipe.Settings() }
 
-// Set changes the settings of both directions for packets sent from now on.
-// Settings out of range panic.
+// Set changes the settings of both directions. Settings out of range panic.
 func (l *Link) Set(ab, ba Settings) {
-	for _, s := range []Settings{ab, ba} {
-		if err := s.Check(); err != nil {
-			panic(err)
-		}
-	}
-	l.ab.pipe.Set(ab)
-	l.ba.pipe.Set(ba)
+	checkSettings(ab, ba)
+	now := l.fabric.clock()
+	l.ab.pipe.Set(now, ab)
+	l.ba.pipe.Set(now, ba)
 }
 
 // Stats returns the counts of both directions.
 func (l *Link) Stats() (ab, ba Stats) { return l.ab.pipe.Stats(), l.ba.pipe.Stats() }
 
+// Queued returns how many bytes waited in both directions when they were last
+// used.
+func (l *Link) Queued() (ab, ba int) {
+	_, ab = l.ab.pipe.Queued()
+	_, ba = l.ba.pipe.Queued()
+	return ab, ba
+}
+
 // Unplug cuts the link: what is on its way and what is sent from now on is
 // lost, until Plug.
 func (l *Link) Unplug() {
-	for _, x := range []*line{l.ab, l.ba} {
-		for _, a := range x.pipe.Unplug() {
-			l.network.tell(x.describe(&a, trace.FateUnplugged, l.network.now))
-			a.Data.Release()
-		}
-	}
+	l.ab.unplug()
+	l.ba.unplug()
 }
 
 // Plug mends the link.
@@ -114,57 +136,105 @@ func (l *Link) Plug() {
 	l.ba.pipe.Plug()
 }
 
-// send gives a packet to the line, numbers it and tells of it.
-func (x *line) send(data []byte) {
-	n := x.from.network
-	n.sent++
-	p := trace.Packet{Number: n.sent, From: x.from.name, To: x.to.name, Sent: n.now, Data: data}
-	var v Verdict
-	if n.filter != nil {
-		shown := p
-		v = n.filter(n.now, &shown)
-	}
-	n.tell(p)
-	if fate := x.pipe.Send(n.now, n.sent, data, v); fate.Lost() {
-		p.Fate, p.End = fate, n.now
-		n.tell(p)
-	}
+// UnplugFrom cuts the direction that leads away from the node, as in a
+// partition of one way. A node that is not at an end of the link panics.
+func (l *Link) UnplugFrom(from Node) { l.direction(from).unplug() }
+
+// PlugFrom mends the direction that leads away from the node.
+func (l *Link) PlugFrom(from Node) { l.direction(from).pipe.Plug() }
+
+// Inject sends an IP packet into the link as if the node had sent it, past the
+// rules and the middleboxes. A node that is not at an end of the link panics.
+func (l *Link) Inject(from Node, packet []byte) {
+	x := l.direction(from)
+	x.enter(x.number(), x.fabric.clock(), packet, Verdict{})
 }
 
-// describe tells of a packet that the pipe gave back.
-func (x *line) describe(a *Arrival, fate trace.Fate, now tcp.Time) trace.Packet {
-	return trace.Packet{
-		Number: a.Number, Copy: a.Copy, From: x.from.name, To: x.to.name,
-		Sent: a.Sent, End: now, Fate: fate,
-		Corrupted: a.Corrupted, Delayed: a.Delayed, Data: a.Data.Data,
+func (l *Link) direction(from Node) *line {
+	switch from.node() {
+	case l.ab.from.station:
+		return l.ab
+	case l.ba.from.station:
+		return l.ba
 	}
+	panic("sim: " + from.Name() + " is not at an end of the link")
 }
 
-// attach gives the host an interface at the line.
-func (h *Host) attach(out *line, peer *Host, cfg LinkConfig) {
-	h.ports = append(h.ports, port{out: out, mtu: cfg.MTU, maxSuper: cfg.MaxSuper, peer: peer})
-	h.addInterface(len(h.ports) - 1)
+func (x *line) unplug() {
+	f := x.fabric
+	now := f.clock()
+	x.pipe.Unplug(now, func(a *Arrival, data []byte) {
+		f.tell(now, x.describe(a, trace.FateUnplugged, now, data))
+	})
 }
 
-// addInterface tells the engine of a port. The addresses are the host's own
-// alone; a route leads to the peer's.
-func (h *Host) addInterface(i int) {
-	p := &h.ports[i]
-	own, others := []netip.Addr{h.addr4}, []netip.Addr{p.peer.addr4}
-	if p.mtu >= minMTU6 {
-		own, others = append(own, h.addr6), append(others, p.peer.addr6)
-	}
-	config := engine.Interface{Index: i, MTU: p.mtu, MaxSuper: p.maxSuper}
-	for _, a := range own {
-		config.Prefixes = append(config.Prefixes, netip.PrefixFrom(a, a.BitLen()))
-	}
-	err := h.engine.AddInterface(config)
-	for _, a := range others {
-		if err == nil {
-			err = h.engine.AddRoute(netip.PrefixFrom(a, a.BitLen()), i)
+// number gives the next packet its number.
+func (x *line) number() int {
+	x.fabric.sent++
+	return x.fabric.sent
+}
+
+// send gives a packet to the line. When nobody looks at it, it goes by
+// reference as far as it can.
+func (x *line) send(p *wire.Packet) {
+	f := x.fabric
+	switch {
+	case !f.observed():
+		now := f.clock()
+		c := f.parcels.of(p, f.sent+1, now)
+		f.sent += c.count
+		x.pipe.send(now, c, Verdict{})
+	case p.SegSize == 0:
+		f.scratch = completeBytes(f.scratch[:0], p)
+		x.look(f.scratch)
+	default:
+		var cut wire.Batch
+		wire.Cut(p, x.from.mtu, &cut)
+		for i := range cut.Packets {
+			f.scratch = cut.Packets[i].AppendTo(f.scratch[:0])
+			x.look(f.scratch)
 		}
+		cut.Release()
 	}
-	if err != nil {
-		panic(fmt.Sprintf("sim: interface %d of %s: %v", i, h.name, err))
+}
+
+// look lets those who look at packets decide about one.
+func (x *line) look(data []byte) {
+	f := x.fabric
+	now, number := f.clock(), x.number()
+	var v Verdict
+	if f.filter != nil {
+		p := trace.Packet{Number: number, From: x.from.station.name, To: x.to.station.name, Sent: now, Data: data}
+		v = f.filter(now, &p)
+	}
+	x.enter(number, now, data, v)
+}
+
+// enter sends a packet and tells of it.
+func (x *line) enter(number int, now tcp.Time, data []byte, v Verdict) {
+	f := x.fabric
+	p := trace.Packet{Number: number, From: x.from.station.name, To: x.to.station.name, Sent: now, Data: data}
+	f.tell(now, p)
+	if fate := x.pipe.Send(now, number, data, v); fate.Lost() {
+		p.Fate, p.End = fate, now
+		f.tell(now, p)
+	}
+}
+
+// completeBytes appends the bytes of a packet to b, with complete checksums.
+func completeBytes(b []byte, p *wire.Packet) []byte {
+	b = p.AppendTo(b)
+	if p.Checksum != wire.ChecksumUnknown {
+		seal(b)
+	}
+	return b
+}
+
+// describe tells of a packet that came out of the pipe.
+func (x *line) describe(a *Arrival, fate trace.Fate, end tcp.Time, data []byte) trace.Packet {
+	return trace.Packet{
+		Number: a.Number, Copy: a.Copy, From: x.from.station.name, To: x.to.station.name,
+		Sent: a.Sent, End: end, Fate: fate,
+		Corrupted: a.Corrupted, Delayed: a.Delayed, Marked: a.Marked, Data: data,
 	}
 }

@@ -2,8 +2,6 @@ package sim
 
 import (
 	"container/heap"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -32,19 +30,17 @@ type Config struct {
 	OnPacket func(now tcp.Time, p *trace.Packet)
 }
 
-// Network is a set of hosts and links in virtual time.
+// Network is a set of hosts, and the Fabric between them, in virtual time.
 type Network struct {
-	cfg    Config
-	now    tcp.Time
-	hosts  []*Host
-	links  []*Link
-	lines  []*line
-	sent   int // packets, for their numbers
-	filter func(now tcp.Time, p *trace.Packet) Verdict
+	*Fabric
+	cfg   Config
+	now   tcp.Time
+	hosts []*Host
 
 	calendar calendar
 	entered  uint64
 	ready    []func() // callbacks to run now
+	spare    []func() // room for more of them
 
 	instant tcp.Time // for noticing that time stands still
 	steps   int
@@ -68,7 +64,9 @@ func New(cfg Config) *Network {
 	if cfg.Start == 0 {
 		cfg.Start = tcp.Time(time.Second)
 	}
-	return &Network{cfg: cfg, now: cfg.Start}
+	n := &Network{cfg: cfg, now: cfg.Start}
+	n.Fabric = NewFabric(cfg.Seed, n.Now, cfg.OnPacket)
+	return n
 }
 
 // Now returns the virtual time.
@@ -76,11 +74,6 @@ func (n *Network) Now() tcp.Time { return n.now }
 
 // Hosts returns the hosts in the order in which they were added.
 func (n *Network) Hosts() []*Host { return n.hosts }
-
-// Filter sets a function that sees every packet as it is sent and may drop,
-// delay, duplicate or corrupt it, on top of what the link does. It must not
-// call the network. Nil: none.
-func (n *Network) Filter(f func(now tcp.Time, p *trace.Packet) Verdict) { n.filter = f }
 
 // Drop returns a filter that drops the packets with the given numbers, which
 // count the packets of the run from 1.
@@ -97,18 +90,13 @@ func Drop(numbers ...int) func(tcp.Time, *trace.Packet) Verdict {
 // gets one from the seed. A Trace hook is called after OnEvent.
 func (n *Network) AddHost(name string, cfg engine.Config) *Host {
 	i := len(n.hosts) + 1
-	h := &Host{network: n, name: name, cfg: cfg}
+	h := &Host{network: n, cfg: cfg}
 	h.addr4 = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 	h.addr6 = netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(i >> 8), 15: byte(i)})
+	h.Endpoint = n.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.input, h.addInterface)
 	n.hosts = append(n.hosts, h)
 	h.boot()
 	return h
-}
-
-// secret derives 32 bytes from the seed and a label.
-func (n *Network) secret(label string) [32]byte {
-	b := binary.BigEndian.AppendUint64(nil, n.cfg.Seed)
-	return sha256.Sum256(append(b, label...))
 }
 
 // After calls f, once, when d has passed.
@@ -119,10 +107,7 @@ func (n *Network) After(d time.Duration, f func()) {
 
 // NextTimeout returns when the next thing happens, 0 for never.
 func (n *Network) NextTimeout() tcp.Time {
-	var next tcp.Time
-	for _, l := range n.lines {
-		next = tcp.Earliest(next, l.pipe.NextTimeout())
-	}
+	next := n.Fabric.NextTimeout()
 	for _, h := range n.hosts {
 		next = tcp.Earliest(next, h.engine.NextTimeout())
 	}
@@ -142,7 +127,7 @@ func (n *Network) Step() bool {
 	}
 	n.now = max(n.now, next)
 	n.count()
-	n.deliver()
+	n.Run()
 	n.advance()
 	for len(n.calendar) > 0 && n.calendar[0].at <= n.now {
 		heap.Pop(&n.calendar).(appointment).call()
@@ -158,18 +143,6 @@ func (n *Network) count() {
 	}
 	if n.steps++; n.steps > maxSteps {
 		panic(fmt.Sprintf("sim: more than %d steps at %v", maxSteps, time.Duration(n.now)))
-	}
-}
-
-// deliver hands over the packets that have arrived, link by link.
-func (n *Network) deliver() {
-	for _, l := range n.lines {
-		for a, ok := l.pipe.Receive(n.now); ok; a, ok = l.pipe.Receive(n.now) {
-			n.count()
-			n.tell(l.describe(&a, trace.FateDelivered, n.now))
-			l.to.input(l.index, a.Data)
-			n.settle()
-		}
 	}
 }
 
@@ -198,19 +171,15 @@ func (n *Network) settle() {
 		}
 		for len(n.ready) > 0 {
 			again = true
-			n.count()
-			f := n.ready[0]
-			n.ready = n.ready[1:]
-			f()
+			calls := n.ready
+			n.ready, n.spare = n.spare, nil
+			for _, f := range calls {
+				n.count()
+				f()
+			}
+			clear(calls)
+			n.spare = calls[:0]
 		}
-	}
-}
-
-// tell shows a packet to the hook.
-func (n *Network) tell(p trace.Packet) {
-	if n.cfg.OnPacket != nil {
-		shown := p // so that p itself need not be on the heap
-		n.cfg.OnPacket(n.now, &shown)
 	}
 }
 

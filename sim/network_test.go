@@ -26,7 +26,7 @@ func fingerprint(t *testing.T, seed uint64, build func(*pair)) [32]byte {
 	h := sha256.New()
 	p := newPair(t, seed, engine.Config{}, Symmetric(bad))
 	p.quiet = true
-	p.cfg.OnPacket = func(now tcp.Time, q *trace.Packet) {
+	p.onPacket = func(now tcp.Time, q *trace.Packet) {
 		if q.From == "client" || q.To == "client" {
 			fmt.Fprintf(h, "%d %d %s %v %v %v %x\n", now, q.Copy, q.From, q.Sent, q.End, q.Fate, q.Data)
 		}

@@ -9,16 +9,25 @@ import (
 
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/wire"
 )
 
 const ms = tcp.Time(time.Millisecond)
 
+// arrived is a packet that came out of a pipe.
+type arrived struct {
+	Arrival
+	data []byte
+}
+
 // arrivals drains the pipe and returns what arrived, in order.
-func arrivals(p *Pipe) []Arrival {
-	var got []Arrival
+func arrivals(p *Pipe) []arrived {
+	var got []arrived
+	var pkt wire.Packet
 	for t := p.NextTimeout(); t != 0; t = p.NextTimeout() {
-		for a, ok := p.Receive(t); ok; a, ok = p.Receive(t) {
-			got = append(got, a)
+		for a, ok := p.Receive(t, &pkt); ok; a, ok = p.Receive(t, &pkt) {
+			got = append(got, arrived{a, pkt.AppendTo(nil)})
+			pkt.Release()
 		}
 	}
 	return got
@@ -33,7 +42,7 @@ func TestPipeRateAndDelay(t *testing.T) {
 			t.Fatalf("Send(%d) = %v, want in flight", i, fate)
 		}
 	}
-	if _, ok := p.Receive(12*ms - 1); ok {
+	if _, ok := p.Receive(12*ms-1, new(wire.Packet)); ok {
 		t.Error("a packet arrived before its time")
 	}
 	for i, a := range arrivals(p) {
@@ -108,8 +117,9 @@ func TestPipeProbabilities(t *testing.T) {
 			p := NewPipe(tt.s, 7, 7)
 			for i := range n {
 				p.Send(tcp.Time(i+1), i, []byte{1, 2, 3}, Verdict{})
-				for a, ok := p.Receive(tcp.Time(i + 1)); ok; a, ok = p.Receive(tcp.Time(i + 1)) {
-					a.Data.Release()
+				var pkt wire.Packet
+				for _, ok := p.Receive(tcp.Time(i+1), &pkt); ok; _, ok = p.Receive(tcp.Time(i+1), &pkt) {
+					pkt.Release()
 				}
 			}
 			got, want := float64(tt.count(p.Stats())), n*tt.p
@@ -156,14 +166,13 @@ func TestPipeCorrupts(t *testing.T) {
 		for _, a := range arrivals(p) {
 			changed := 0
 			for j := range sent {
-				if a.Data.Data[j] != sent[j] {
+				if a.data[j] != sent[j] {
 					changed++
 				}
 			}
 			if want := 1 - a.Copy; changed != want || a.Corrupted != (want == 1) {
 				t.Fatalf("copy %d: %d bytes changed, Corrupted %v, want %d", a.Copy, changed, a.Corrupted, want)
 			}
-			a.Data.Release()
 		}
 	}
 }
@@ -173,7 +182,8 @@ func TestPipeUnplug(t *testing.T) {
 	p := NewPipe(Settings{Rate: 8000, Delay: time.Second}, 1, 1)
 	p.Send(1, 1, []byte{1}, Verdict{})
 	p.Send(1, 2, []byte{2}, Verdict{})
-	lost := p.Unplug()
+	var lost []Arrival
+	p.Unplug(1, func(a *Arrival, _ []byte) { lost = append(lost, *a) })
 	if len(lost) != 2 || lost[0].Number != 1 || lost[1].Number != 2 {
 		t.Errorf("Unplug lost %v, want packets 1 and 2", lost)
 	}
@@ -274,14 +284,15 @@ func TestSettingsCheck(t *testing.T) {
 func BenchmarkPipe(b *testing.B) {
 	p := NewPipe(Settings{Rate: 10e9, Delay: time.Millisecond, Loss: 0.01}, 1, 1)
 	data := make([]byte, 1500)
+	var pkt wire.Packet
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	now := tcp.Time(0)
 	for b.Loop() {
 		now += 2000
 		p.Send(now, 0, data, Verdict{})
-		for a, ok := p.Receive(now); ok; a, ok = p.Receive(now) {
-			a.Data.Release()
+		for _, ok := p.Receive(now, &pkt); ok; _, ok = p.Receive(now, &pkt) {
+			pkt.Release()
 		}
 	}
 }

@@ -44,7 +44,7 @@ func TestOldDuplicateSyn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.RunFor(0)
-	p.link.ab.send(oldPacket(local, remote, wire.SYN, 12345))
+	p.link.Inject(p.client, oldPacket(local, remote, wire.SYN, 12345))
 	p.RunFor(500 * time.Millisecond)
 	if s := p.server.Engine().Stats(); s.HalfOpen != 0 || s.Listeners != 1 {
 		t.Errorf("%d half-open connections, %d listeners after the reset, want 0, 1", s.HalfOpen, s.Listeners)
@@ -64,7 +64,7 @@ func TestOldDuplicateSynBetweenListeners(t *testing.T) {
 	if _, err := p.client.Listen(local.Port(), func(*Conn) { t.Error("the client accepted a connection") }); err != nil {
 		t.Fatal(err)
 	}
-	p.link.ab.send(oldPacket(local, remote, wire.SYN, 12345))
+	p.link.Inject(p.client, oldPacket(local, remote, wire.SYN, 12345))
 	p.RunFor(time.Minute)
 	p.wantPaths("", "SYN-RECEIVED LISTEN")
 	if n := len(p.log.Packets()); n != 3 {
@@ -150,7 +150,7 @@ func TestTimeWaitAssassination(t *testing.T) {
 		}
 		c.Await(tcp.Connected, func() {
 			for _, q := range old {
-				p.link.ab.send(q)
+				p.link.Inject(p.client, q)
 			}
 			Send(c, []byte(text), func(error) { c.Close() })
 		})
@@ -170,7 +170,7 @@ func TestTimeWaitAssassination(t *testing.T) {
 	talk("first life")
 	p.Filter(nil)
 	resets := p.server.Engine().Stats().TCP.ResetsOut
-	p.link.ba.send(oldPacket(remote, local, wire.ACK, 99))
+	p.link.Inject(p.server, oldPacket(remote, local, wire.ACK, 99))
 	p.RunFor(time.Second)
 	if n := p.server.Engine().Stats().TCP.ResetsOut - resets; n != 1 {
 		t.Fatalf("the server sent %d resets, want one", n)

@@ -73,7 +73,7 @@ func (l *Log) Packet(now tcp.Time, p *Packet) {
 		}
 	} else {
 		known.Fate, known.End = p.Fate, p.End
-		known.Corrupted, known.Delayed = p.Corrupted, p.Delayed
+		known.Corrupted, known.Delayed, known.Marked = p.Corrupted, p.Delayed, p.Marked
 	}
 	entry := Entry{Time: now, Kind: EntrySent, Host: p.From, Packet: known}
 	switch {

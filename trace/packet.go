@@ -21,11 +21,14 @@ const (
 	FateFilter
 	// FateSize: larger than the link carries.
 	FateSize
+	// FateAQM: the queue's management dropped it, though there was room.
+	FateAQM
 	numFates
 )
 
 var fateNames = [numFates]string{
 	"in flight", "delivered", "random loss", "queue full", "unplugged", "dropped on purpose", "too large",
+	"dropped by the queue",
 }
 
 // String returns the fate in words, "queue full".
@@ -52,8 +55,9 @@ type Packet struct {
 	Sent, End tcp.Time
 	Fate      Fate
 	// Corrupted says that the link changed bytes, Delayed that it held the
-	// packet back so that others overtake it.
-	Corrupted, Delayed bool
+	// packet back so that others overtake it, Marked that its queue set ECN's
+	// "congestion experienced" (RFC 3168).
+	Corrupted, Delayed, Marked bool
 	// Data is the packet from its IP header on: as it is on the link when the
 	// Packet is shown to a hook, as it was sent in a Log.
 	Data []byte
