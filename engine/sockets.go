@@ -76,6 +76,16 @@ func (c *Conn) info(now tcp.Time) *SocketInfo {
 	return i
 }
 
+// InfoOf is Conn.Info of the connection with the 4-tuple; it reports false
+// when there is none. Half-open connections and TIME-WAIT records have no Info.
+func (e *Engine) InfoOf(now tcp.Time, t wire.FourTuple) (tcp.Info, bool) {
+	n := e.table.lookup(uint32(e.keys.table.hash(&t)), &t)
+	if n == nil || n.conn == nil {
+		return tcp.Info{}, false
+	}
+	return n.conn.Info(now), true
+}
+
 // StateOf returns the state of the connection with the 4-tuple, LISTEN when
 // there is none but a listener would take it, else CLOSED.
 func (e *Engine) StateOf(t wire.FourTuple) tcp.State {

@@ -74,6 +74,8 @@ type conversation struct {
 	start    tcp.Time // of the log
 	ends     [2]end
 	segments []*segment // in order of sending
+	notes    []*Entry   // what was said, and by order when
+	noted    []int
 }
 
 // converse collects the connection that the style asks for; nil when the log
@@ -164,8 +166,12 @@ type builder struct {
 }
 
 func (b *builder) add(e *Entry) {
-	if e.Kind == EntryEvent {
+	switch e.Kind {
+	case EntryEvent:
 		b.event(e)
+		return
+	case EntryNote:
+		b.notes, b.noted = append(b.notes, e), append(b.noted, b.order)
 		return
 	}
 	seg := b.byPacket[e.Packet]

@@ -167,6 +167,10 @@ func (d *drawing) row(r *row) {
 		d.pause(wait)
 	}
 	d.last = max(d.last, last)
+	d.notes(r)
+	if last == 0 && r != &d.rows[0] {
+		return // nothing but notes
+	}
 
 	var times, states [2]string
 	for s, it := range r.items {
@@ -189,6 +193,15 @@ func (d *drawing) row(r *row) {
 			d.line(times[0], states[0], arrow, states[1], times[1], note)
 		} else {
 			d.line("", "", arrow, "", "", note)
+		}
+	}
+}
+
+// notes writes what was said before a row.
+func (d *drawing) notes(r *row) {
+	for _, n := range r.notes {
+		for i, line := range wrap(n.Note[d.style.Lang], d.style.Width-4) {
+			d.lines = append(d.lines, [...]string{"  > ", "    "}[min(i, 1)]+line)
 		}
 	}
 }

@@ -20,6 +20,8 @@ const (
 	EntryDelivered
 	// EntryLost: a packet was lost; its Fate says why.
 	EntryLost
+	// EntryNote: whoever made the run says something about this moment.
+	EntryNote
 )
 
 // Entry is one thing that happened.
@@ -34,6 +36,8 @@ type Entry struct {
 	// Packet is set for the other kinds. All entries of one packet share it,
 	// so that it tells the end also where it is sent.
 	Packet *Packet
+	// Note is set for EntryNote, in each language.
+	Note [numLangs]string
 }
 
 // Log is the record of a run: what happened, in order. The zero value is
@@ -83,6 +87,12 @@ func (l *Log) Packet(now tcp.Time, p *Packet) {
 		entry.Kind, entry.Host = EntryDelivered, p.To
 	}
 	l.Entries = append(l.Entries, entry)
+}
+
+// Note records a sentence about the moment, in English and in Chinese. It
+// speaks of what comes next.
+func (l *Log) Note(now tcp.Time, en, zh string) {
+	l.Entries = append(l.Entries, Entry{Time: now, Kind: EntryNote, Note: [numLangs]string{en, zh}})
 }
 
 // Packets returns the packets in the order in which they were sent,

@@ -13,6 +13,7 @@ import (
 type row struct {
 	items  [2]*item     // of the left and of the right end; one may be nil
 	states [2]tcp.State // after the row
+	notes  []*Entry     // said before it
 }
 
 // rows puts the items of both ends in one order, in which the times of each
@@ -51,7 +52,35 @@ func (c *conversation) rows() []row {
 		}
 		rows[i].states = states
 	}
+	return c.annotate(rows)
+}
+
+// annotate puts each note before the first row of which something had not yet
+// happened when it was said; those that come after all rows get one of their
+// own.
+func (c *conversation) annotate(rows []row) []row {
+	next := 0
+	for i := range rows {
+		for next < len(c.notes) && rows[i].order() >= c.noted[next] {
+			rows[i].notes = append(rows[i].notes, c.notes[next])
+			next++
+		}
+	}
+	if next < len(c.notes) {
+		rows = append(rows, row{states: rows[len(rows)-1].states, notes: c.notes[next:]})
+	}
 	return rows
+}
+
+// order is when the last of a row happened; -1 for a row of nothing.
+func (r *row) order() int {
+	order := -1
+	for _, it := range r.items {
+		if it != nil {
+			order = max(order, it.order)
+		}
+	}
+	return order
 }
 
 // earlier orders items of different ends, as the log has them.

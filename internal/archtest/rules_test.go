@@ -48,6 +48,7 @@ var rules = map[string]rule{
 	"trace/pcapng": {kind: open, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
 	"sim":          {kind: seeded, imports: append(core[:len(core):len(core)], "trace")},
 	"drill":        {kind: seeded, imports: simulation},
+	"lab":          {kind: seeded, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng")},
 
 	"link":     {kind: library, imports: ground},
 	"link/tun": {kind: library, imports: append(ground[:len(ground):len(ground)], "link")},
@@ -55,7 +56,7 @@ var rules = map[string]rule{
 	"netsim":   {kind: library, imports: append(stack[:len(stack):len(stack)], "trace", "sim")},
 
 	"cmd/trivet": {kind: open, imports: append(stack[:len(stack):len(stack)],
-		"link/tun", "netsim", "trace", "trace/pcapng", "sim", "drill")},
+		"link/tun", "netsim", "trace", "trace/pcapng", "sim", "drill", "lab")},
 }
 
 // deniedImports are packages of the standard library that a pure package must

@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"slices"
+
+	"github.com/trivet-net/trivet/engine"
+	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// details are what the run records beside its log: the variables of every
+// connection whenever it is at rest again, and the socket tables.
+type details struct {
+	dirty     []ending
+	snapshots []snapshot
+	tables    []table
+	last      map[string]*table
+	queues    []queueSample
+}
+
+// ending is one end of a connection.
+type ending struct {
+	host  string
+	tuple wire.FourTuple
+}
+
+// snapshot is what Info told when the log had so many entries.
+type snapshot struct {
+	ending
+	time    tcp.Time
+	entries int
+	info    tcp.Info
+}
+
+// table is a host's socket table from a moment on.
+type table struct {
+	time    tcp.Time
+	host    string
+	entries int // of the log
+	rows    []engine.SocketInfo
+	more    int // sockets that rows leaves out
+}
+
+// queueSample is how full a host's queues are from a moment on.
+type queueSample struct {
+	time                                tcp.Time
+	host                                string
+	synQueue, accept, timeWaits, orphan int
+	linkOut                             int // bytes waiting to be sent on the link
+}
+
+// The bounds of what is recorded.
+const (
+	maxTableRows = 24
+	maxSnapshots = 50_000
+	maxTables    = 5_000
+)
+
+// note remembers that something happened to a connection.
+func (d *details) note(host string, t wire.FourTuple) {
+	if t.RemotePort == 0 {
+		return
+	}
+	e := ending{host, t}
+	if !slices.Contains(d.dirty, e) {
+		d.dirty = append(d.dirty, e)
+	}
+}
+
+// rest records the variables of a host's connections that something happened
+// to. Its engine is at rest.
+func (s *stage) rest(host string) {
+	d := &s.details
+	kept := d.dirty[:0]
+	changed := false
+	for _, e := range d.dirty {
+		if e.host != host {
+			kept = append(kept, e)
+			continue
+		}
+		changed = true
+		if len(d.snapshots) < maxSnapshots {
+			d.snapshots = append(d.snapshots, snapshot{e, s.net.Now(), len(s.log.Entries), s.info(e)})
+		}
+	}
+	d.dirty = kept
+	if changed {
+		s.lookAtSockets(host)
+	}
+}
+
+func (s *stage) restAll() {
+	for _, h := range s.net.Hosts() {
+		s.rest(h.Name())
+	}
+}
+
+// info asks the host for a connection. Of a record the state is all there is.
+func (s *stage) info(e ending) tcp.Info {
+	eng := s.host(e.host).Engine()
+	if info, ok := eng.InfoOf(s.net.Now(), e.tuple); ok {
+		return info
+	}
+	return tcp.Info{State: eng.StateOf(e.tuple)}
+}
+
+// lookAtSockets records the socket table and the queues of a host if they
+// changed.
+func (s *stage) lookAtSockets(name string) {
+	d, h := &s.details, s.host(name)
+	stats := h.Engine().Stats()
+	q := queueSample{
+		time: s.net.Now(), host: name, synQueue: stats.HalfOpen, accept: stats.AcceptWait,
+		timeWaits: stats.TimeWaits, orphan: stats.Orphans,
+	}
+	if ab, ba := s.link.Queued(); h == s.client {
+		q.linkOut = ab
+	} else if h == s.server {
+		q.linkOut = ba
+	}
+	d.addQueue(q)
+	if len(d.tables) >= maxTables || stats.Conns+stats.HalfOpen+stats.TimeWaits > 4*maxTableRows {
+		return // the queues tell enough
+	}
+	t := table{time: s.net.Now(), host: name, entries: len(s.log.Entries)}
+	h.Engine().Sockets(s.net.Now(), func(i *engine.SocketInfo) {
+		if len(t.rows) < maxTableRows {
+			t.rows = append(t.rows, *i)
+		} else {
+			t.more++
+		}
+	})
+	if d.last == nil {
+		d.last = map[string]*table{}
+	}
+	if last := d.last[name]; last != nil && last.more == t.more && slices.Equal(last.rows, t.rows) {
+		return
+	}
+	d.tables = append(d.tables, t)
+	d.last[name] = &t
+}
+
+// addQueue adds a sample unless it says what the last one of the host said.
+func (d *details) addQueue(q queueSample) {
+	for i := len(d.queues) - 1; i >= 0; i-- {
+		if old := d.queues[i]; old.host == q.host {
+			old.time = q.time
+			if old == q {
+				return
+			}
+			break
+		}
+	}
+	d.queues = append(d.queues, q)
+}

@@ -1,0 +1,82 @@
+package lab
+
+import (
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// eavesdropper knows of each direction what somebody on the wire knows: the
+// last connection, and the numbers that its next segment would have.
+type eavesdropper struct {
+	last map[string]*heard // by sending host
+}
+
+type heard struct {
+	tuple wire.FourTuple
+	next  seqnum.Value
+	ack   seqnum.Value
+}
+
+// hear notes a packet that was sent.
+func (x *eavesdropper) hear(p *trace.Packet) {
+	tuple, seg, ok := decode(p.Data)
+	if !ok || seg.Flags.Has(wire.RST) {
+		return
+	}
+	if x.last == nil {
+		x.last = map[string]*heard{}
+	}
+	h := x.last[p.From]
+	if h == nil || h.tuple != tuple || seg.Flags.Has(wire.SYN) {
+		h = &heard{tuple: tuple, next: seg.End()}
+		x.last[p.From] = h
+	}
+	if h.next.Less(seg.End()) {
+		h.next = seg.End()
+	}
+	h.ack = seg.Ack
+}
+
+// decode reads a packet as a TCP segment, without its payload.
+func decode(data []byte) (wire.FourTuple, *wire.Segment, bool) {
+	var packet wire.Packet
+	var ip wire.IP
+	seg := new(wire.Segment)
+	packet.SetBytes(data)
+	packet.Checksum = wire.ChecksumValid
+	if packet.ParseIP(&ip) != wire.DropNone || ip.Protocol != wire.ProtoTCP || packet.ParseTCP(&ip, seg) != wire.DropNone {
+		return wire.FourTuple{}, nil, false
+	}
+	seg.Payload = nil
+	return wire.FourTuple{
+		LocalAddr: ip.Src, RemoteAddr: ip.Dst, LocalPort: seg.SrcPort, RemotePort: seg.DstPort,
+	}, seg, true
+}
+
+// forge sends a segment that claims to be from a host, with the numbers that
+// its next one would have: what an attacker on the path can do.
+func (s *stage) forge(i *Intervention) {
+	h := s.ears.last[i.host]
+	if h == nil {
+		return // the host has not spoken yet: there is nothing to imitate
+	}
+	seg := wire.Segment{Seq: h.next, Ack: h.ack, Window: 65535, Count: 1}
+	switch i.forge {
+	case "rst":
+		seg.Flags = wire.RST
+	case "syn":
+		seg.Flags, seg.Ack = wire.SYN, 0
+	case "ack":
+		seg.Flags = wire.ACK
+	}
+	s.inject(i.host, h.tuple, &seg)
+}
+
+// inject sends a segment into the link as if the host had sent it.
+func (s *stage) inject(host string, tuple wire.FourTuple, seg *wire.Segment) {
+	var p wire.Packet
+	p.BuildTCP(tuple, seg, 0)
+	p.FinishChecksum()
+	s.link.Inject(s.host(host), p.AppendTo(nil))
+}
