@@ -1,8 +1,6 @@
 package tcp
 
 import (
-	"time"
-
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -44,6 +42,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.ackAgain(now, seg, changed)
 	default:
 		c.rule(now, RuleAckOld)
+		c.takeNews(now, seg)
 	}
 	return true
 }
@@ -87,7 +86,8 @@ func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
 // ackNew handles SND.UNA < SEG.ACK =< SND.NXT.
 func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.rule(now, RuleAckNew)
-	acked := seg.Ack.Diff(c.snd.una)
+	acked, prior := seg.Ack.Diff(c.snd.una), c.inFlight()
+	d := c.newDelivery(now, seg)
 	data := max(0, min(seg.Ack.Diff(c.dataStart()), c.sndbuf.size))
 	c.snd.una = seg.Ack
 	if data > 0 {
@@ -95,11 +95,21 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 		c.sndbuf.forgetRecords(c.snd.una)
 		c.count.bytesAcked += uint64(data)
 	}
+	if c.sent != nil {
+		c.sent.ack(c.snd.una, &d)
+		if c.sent.n == 0 {
+			c.sent.release()
+			c.sent = nil
+		}
+	}
+	if c.rcv.sack {
+		c.takeSack(seg, &d)
+	}
 	c.catchUp()
-	rtt := c.sampleRTT(now, seg)
+	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
 	c.softErr = nil // it was overcome
-	c.recoverOnAck(now, acked, rtt)
+	c.recoverOnAck(now, seg, acked, prior, &d)
 	c.restartTimers(now)
 	if c.finAcked() {
 		c.rule(now, RuleFinAcked)
@@ -113,35 +123,35 @@ func (c *Conn) catchUp() {
 	c.rtt.next = seqnum.Max(c.rtt.next, c.snd.una)
 	c.usage.end = seqnum.Max(c.usage.end, c.snd.una)
 	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una.Add(^seqnum.Size(0)))
+	c.rack.end = seqnum.Max(c.rack.end, c.snd.una)
+	c.rack.fack = seqnum.Max(c.rack.fack, c.snd.una)
+	if u := &c.loss.undo; u.on && c.snd.una.Sub(u.from) > 1<<30 {
+		u.on = false // too long ago to be undone
+	}
 }
 
 // sampleRTT takes a round-trip time from an ACK that advanced SND.UNA (RFC
 // 7323, Section 4.1). When a retransmission spoilt the measurement, the
 // timestamp echoed says which copy was answered: once in a round trip, and at
-// once where a backed-off time-out waits for a sample (RFC 6298, Section 5.7). It
-// returns the sample, or 0.
-func (c *Conn) sampleRTT(now Time, seg *wire.Segment) time.Duration {
-	startAt := c.rtt.startAt
-	if c.rtt.acked(now, seg.Ack, c.cfg) {
-		return now.Sub(startAt)
+// once where a backed-off time-out waits for a sample (RFC 6298, Section 5.7).
+func (c *Conn) sampleRTT(now Time, seg *wire.Segment) {
+	if c.rtt.acked(now, seg.Ack, c.cfg) || c.rtt.timing {
+		return
 	}
-	if c.rtt.timing || (seg.Ack.Less(c.rtt.next) && c.rtt.backoff == 0) {
-		return 0
+	if seg.Ack.Less(c.rtt.next) && c.rtt.backoff == 0 {
+		return
 	}
-	rtt, ok := c.echoed(now, seg)
-	if !ok {
-		return 0
+	if rtt, ok := c.echoed(now, seg); ok {
+		c.rtt.sample(now, rtt, c.cfg)
+		c.rtt.next = c.snd.nxt
 	}
-	c.rtt.sample(rtt, c.cfg)
-	c.rtt.next = c.snd.nxt
-	return rtt
 }
 
 // restartTimers is RFC 6298, Sections 5.2 and 5.3, after an ACK of new data.
 func (c *Conn) restartTimers(now Time) {
 	c.stopTimer(TimerUserTimeout)
 	if c.outstanding() == 0 {
-		c.stopTimer(TimerRetransmit)
+		c.stopLossTimers()
 		if c.unsent() > 0 || c.finPending() {
 			c.startUserTimeout(now)
 		} else {
@@ -158,31 +168,36 @@ func (c *Conn) restartTimers(now Time) {
 // ackAgain handles SEG.ACK = SND.UNA: a window update, an answer to a probe,
 // or a duplicate ACK, a sign of loss. RFC 5681, Section 2: a duplicate has no
 // payload, no SYN or FIN, the same window, and finds data outstanding; nor is
-// it a probe. With SACK, it is one that has blocks (RFC 6675, Section 2).
+// it a probe. With SACK, it is an ACK that tells something new (RFC 6675,
+// Section 2).
 func (c *Conn) ackAgain(now Time, seg *wire.Segment, windowChanged bool) {
 	if c.snd.wnd == 0 {
 		// The peer is there, it only has no room: R2 does not count.
 		c.count.retransmits = 0
 	}
-	if c.outstanding() == 0 || seg.Len() > 0 || seg.Seq.Less(c.rcv.nxt) ||
-		(windowChanged && seg.Options.NumSACK == 0) {
-		return
+	duplicate := c.outstanding() > 0 && seg.Len() == 0 && !seg.Seq.Less(c.rcv.nxt) &&
+		(!windowChanged || seg.Options.NumSACK > 0)
+	if duplicate {
+		c.rule(now, RuleAckDuplicate)
+		c.count.dupAcksIn++
 	}
-	c.rule(now, RuleAckDuplicate)
-	c.count.dupAcksIn++
-	c.recoverOnDuplicate(now, sackedAbove(seg, c.snd.una, c.snd.nxt))
+	switch {
+	case c.rcv.sack:
+		c.takeNews(now, seg)
+	case duplicate:
+		c.recoverOnDuplicate(now)
+	}
 }
 
-// sackedAbove returns how many bytes the SACK blocks of seg say arrived in
-// (una, nxt].
-func sackedAbove(seg *wire.Segment, una, nxt seqnum.Value) int {
-	n := 0
-	for _, b := range seg.Options.SACK[:seg.Options.NumSACK] {
-		if una.Less(b.Left) && b.Left.Less(b.Right) && b.Right.LessEq(nxt) {
-			n += b.Right.Diff(b.Left)
-		}
+// takeNews takes what an ACK that does not advance SND.UNA tells by SACK.
+func (c *Conn) takeNews(now Time, seg *wire.Segment) {
+	if !c.rcv.sack || (seg.Options.NumSACK == 0 && !c.loss.tlp.active) {
+		return
 	}
-	return n
+	d, prior := c.newDelivery(now, seg), c.inFlight()
+	c.takeSack(seg, &d)
+	c.recoverOnAck(now, seg, 0, prior, &d)
+	c.armLossTimer(now)
 }
 
 // outstanding is FlightSize: the bytes sent and not acknowledged.

@@ -187,7 +187,7 @@ func newBBR(mss, segments int, sack bool, seed uint32) *bbr {
 
 // startRate is what the initial window in a round-trip time gives.
 func (b *bbr) startRate(rtt time.Duration) int64 {
-	return scaleRate(ratePerSecond(b.initial, rtt), bbrStartupGain)
+	return scaleRate(perSecond(b.initial, rtt), bbrStartupGain)
 }
 
 func (b *bbr) name() string       { return CongestionBBR }
@@ -261,7 +261,7 @@ type bbrSignal struct {
 func (b *bbr) signal(s *ackSample) bbrSignal {
 	r := &s.rate
 	return bbrSignal{
-		bw:        min(ratePerSecond(bound(r.delivered), r.interval), bbrMaxRate),
+		bw:        min(perSecond(bound(r.delivered), r.interval), bbrMaxRate),
 		delivered: bound(r.delivered), prior: r.priorDelivered,
 		txInFlight: bound(r.txInFlight), lost: bound(r.lost),
 		acked: bound(s.delivered), inFlight: bound(s.inFlight),

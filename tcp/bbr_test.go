@@ -36,16 +36,17 @@ type bottleneck struct {
 	phase              lossPhase
 	states             map[bbrState]Time // when each was entered last
 	longest            time.Duration     // the longest round-trip time since it was cleared
+	recoveries         int
 }
 
 type bottleneckSegment struct {
-	serial          int
-	at, arrives     Time // 0: it does not
-	deliveredAt     Time
-	firstSentAt     Time
-	delivered, lost uint64
-	txInFlight      int
-	resolved        bool
+	serial           int
+	at, arrives      Time // 0: it does not
+	deliveredAt      Time
+	firstSentAt      Time
+	delivered, lost  uint64
+	txInFlight       int
+	resolved, unused bool
 }
 
 func newBottleneck(t *testing.T, cc congestion, rate float64, rtt time.Duration) *bottleneck {
@@ -172,6 +173,7 @@ func (p *bottleneck) ack(s *bottleneckSegment, prior, lost int, phase lossPhase)
 	switch {
 	case lost > 0 && p.phase == lossOpen:
 		p.phase, p.recover = lossFast, p.serial
+		p.recoveries++
 		p.cc.lost(p.now, prior)
 	case p.phase == lossFast && s.serial > p.recover:
 		p.phase = lossOpen

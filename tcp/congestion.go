@@ -145,8 +145,8 @@ type lossSample struct {
 	appLimited     bool   // it was sent when data was wanting
 }
 
-// ratePerSecond returns n bytes in d as bytes per second, 0 if d is not positive.
-func ratePerSecond(n int, d time.Duration) int64 {
+// perSecond returns n bytes in d as bytes per second, 0 if d is not positive.
+func perSecond(n int, d time.Duration) int64 {
 	if d <= 0 {
 		return 0
 	}

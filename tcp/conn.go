@@ -32,6 +32,9 @@ type Conn struct {
 	cc       congestion
 	cubic    cubic // the memory of cc, when that is CUBIC or, within it, NewReno
 	loss     recovery
+	rack     rack
+	rate     rate
+	sent     *scoreboard // nil while nothing is outstanding
 	usage    usage
 
 	sndbuf sendBuffer
@@ -40,6 +43,7 @@ type Conn struct {
 	ooo    *reassembly // nil until a segment comes out of order
 
 	timers [numTimers]Time
+	rtoAt  Time // when the retransmission time-out is due, whichever timer runs; 0: never
 	count  counts
 
 	err     error // pending: told to the user once
@@ -101,6 +105,7 @@ type wants struct {
 	challenge bool // a challenge ACK
 	reset     bool // RST
 	probe     bool // zero-window or keep-alive probe
+	tailProbe bool // tail loss probe
 	override  bool // send what fits, however little (silly window override)
 	dupAcks   uint8
 	refuse    bool // RST with sequence number refuseSeq
@@ -118,6 +123,9 @@ type counts struct {
 	probes                                             int // unanswered probes
 	lastSent, lastRecv, lastDataRecv, lastAck          Time
 	lastChallenge                                      Time
+	lost, spurious                                     uint32 // segments
+	dsacks, undos, reorderings                         uint32
+	reordering                                         uint16 // the most, in segments
 }
 
 // Path is what a connection must know of the way to its peer.
@@ -179,7 +187,8 @@ func (c *Conn) stop() {
 	c.timers = [numTimers]Time{}
 	reset := c.wants.reset
 	c.wants = wants{reset: reset}
-	c.sndbuf.clear()
+	c.rtoAt = 0
+	c.dropSent()
 	if c.ooo != nil {
 		c.ooo.clear()
 	}
@@ -191,12 +200,21 @@ func (c *Conn) stop() {
 
 // Release gives every buffer back. The connection must be over.
 func (c *Conn) Release() {
-	c.sndbuf.clear()
+	c.dropSent()
 	c.rcvbuf.clear()
 	if c.ooo != nil {
 		c.ooo.clear()
 	}
 	c.account()
+}
+
+// dropSent gives up what is queued to be sent, and what is known of what was.
+func (c *Conn) dropSent() {
+	c.sndbuf.clear()
+	if c.sent != nil {
+		c.sent.release()
+		c.sent = nil
+	}
 }
 
 // call tells the trace of a user's call.

@@ -60,7 +60,8 @@ type Event struct {
 // Timer names one of the timers of a connection.
 type Timer uint8
 
-// The timers. At most one of Retransmit and Persist runs at a time.
+// The timers. At most one of Retransmit, Persist, Reorder and Probe runs at a
+// time (RFC 8985, Section 8).
 const (
 	TimerRetransmit Timer = iota
 	TimerPersist
@@ -68,12 +69,15 @@ const (
 	TimerKeepAlive
 	TimerFinWait2
 	TimerUserTimeout
+	TimerReorder  // RACK's, RFC 8985, Section 6.2
+	TimerProbe    // of the tail loss probe, RFC 8985, Section 7
 	TimerTimeWait // of a TIME-WAIT record, kept by the engine
 	numTimers     = int(TimerTimeWait)
 )
 
 var timerNames = [...]string{
-	"retransmit", "persist", "delayed-ack", "keep-alive", "fin-wait-2", "user-timeout", "time-wait",
+	"retransmit", "persist", "delayed-ack", "keep-alive", "fin-wait-2", "user-timeout",
+	"reorder", "tail-probe", "time-wait",
 }
 
 // String returns the name of the timer, "retransmit".

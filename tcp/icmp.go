@@ -56,7 +56,9 @@ func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
 	c.setMSS()
 	c.cc.resize(c.snd.mss)
 	if c.snd.mss < old && c.state.Synchronized() {
-		c.loss.mark(c.dataStart(), c.snd.nxt)
+		if c.sent != nil {
+			c.sent.loseOlder(now, func(*sentRecord) {})
+		}
 		c.loss.force = true
 		c.rtt.cancel()
 	}

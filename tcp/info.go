@@ -48,6 +48,22 @@ type Info struct {
 	RcvOutOfOrder                                      uint64 // segments
 	DupAcksIn                                          uint64
 
+	// Loss recovery.
+	Sacked, Lost int    // segments outstanding that arrived by SACK, that are thought lost
+	LostTotal    uint64 // segments that were thought lost, in all
+	DSACKDups    uint64 // duplicates that the peer reported (tcpi_dsack_dups)
+	Spurious     uint64 // segments sent again that the peer had already, as it reported
+	Undos        uint64 // recoveries that turned out to be needless
+	Reordering   int    // how far the path was seen to reorder, in segments, at least 3
+	ReordSeen    uint64 // how often it was (tcpi_reord_seen)
+
+	// Delivery rate, in bytes per second; 0: not known. AppLimited is whether
+	// it was the application that held it so low (tcpi_delivery_rate).
+	DeliveryRate int64
+	AppLimited   bool
+	PacingRate   int64  // 0: not paced
+	Delivered    uint64 // bytes known to have arrived
+
 	// How long ago.
 	LastDataSent, LastDataRecv, LastAckRecv time.Duration
 

@@ -1,9 +1,8 @@
 package tcp
 
 import (
-	"time"
-
 	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
 )
 
 // dupThresh is how many duplicate ACKs mean a loss (RFC 5681, Section 3.2).
@@ -14,145 +13,290 @@ type lossPhase uint8
 
 const (
 	lossOpen     lossPhase = iota // no loss known
-	lossFast                      // repairing after duplicate ACKs
+	lossFast                      // repairing after duplicate ACKs or SACK
 	lossTimedOut                  // repairing after a time-out
 )
 
 var lossNames = [...]string{"open", "recovery", "loss"}
 
-// recovery repairs losses as NewReno does (RFC 6582). [from, to) was sent, is
-// thought lost and is to be sent again; Output moves from.
+// recovery is the state of loss recovery. What is lost is in the scoreboard,
+// and Output sends it again. With SACK, RACK-TLP (RFC 8985) finds the losses and
+// PRR (RFC 9937) doses the sending; without it, NewReno (RFC 6582) does both.
 type recovery struct {
 	phase     lossPhase
-	impatient bool         // a partial ACK came: the timer keeps running
+	frto      frto
+	impatient bool         // NewReno: a partial ACK came: the timer keeps running
 	force     bool         // send one segment whatever the congestion window says
 	recover   seqnum.Value // an ACK of it ends the recovery
-	from, to  seqnum.Value
-	dupAcks   int
-	inflate   int // bytes that left the network, by duplicate ACKs
-	extra     int // bytes sent by limited transmit
+	dupAcks   int32
+	inflate   int32 // NewReno: bytes that left the network, by duplicate ACKs
+	extra     int32 // NewReno: bytes sent by limited transmit
+	prr       prr
+	undo      undo
+	tlp       tailProbe
 }
 
-// lost returns how many bytes wait to be sent again.
-func (l *recovery) lost() int { return max(0, l.to.Diff(l.from)) }
+// begin enters a phase of repair, which an ACK of recover ends.
+func (l *recovery) begin(phase lossPhase, una, recover seqnum.Value) {
+	fresh := l.phase == lossOpen
+	old := l.undo
+	*l = recovery{phase: phase, recover: recover, undo: old}
+	if fresh {
+		l.undo.begin(una)
+	}
+}
 
-// mark makes [from, to) what is to be sent again.
-func (l *recovery) mark(from, to seqnum.Value) { l.from, l.to = from, to }
+// end leaves it. What went again may still turn out to have been needless.
+func (l *recovery) end() { *l = recovery{recover: l.recover, undo: l.undo} }
 
-// timeout takes everything outstanding for lost. RFC 6582, Section 3.2: the
-// highest number sent is kept in recover.
-func (l *recovery) timeout(una, nxt seqnum.Value) {
-	*l = recovery{phase: lossTimedOut, recover: nxt, from: una, to: nxt}
+// lostBytes returns how many bytes wait to be sent again.
+func (c *Conn) lostBytes() int {
+	if c.sent == nil {
+		return 0
+	}
+	return c.sent.lost
 }
 
 // inFlight is what we think is in the network.
-func (c *Conn) inFlight() int { return c.outstanding() - c.loss.lost() }
+func (c *Conn) inFlight() int {
+	n := c.outstanding()
+	if c.sent != nil {
+		n -= c.sent.lost + c.sent.sacked
+	}
+	return n
+}
+
+// cwnd is the congestion window in force.
+func (c *Conn) cwnd() int {
+	if c.loss.prr.on {
+		return int(c.loss.prr.cwnd)
+	}
+	return c.cc.window()
+}
 
 // congestionRoom is how many bytes the congestion window lets out now.
 func (c *Conn) congestionRoom() int {
-	room := c.cc.window() + c.loss.inflate - c.inFlight()
-	if c.loss.phase == lossOpen && c.loss.dupAcks > 0 {
-		// RFC 3042: the first two duplicate ACKs let one segment out each.
-		room += min(c.loss.dupAcks, dupThresh-1) * c.snd.mss
+	l := &c.loss
+	room := c.cwnd() + int(l.inflate) - c.inFlight()
+	switch {
+	case l.frto == frtoNew:
+		// RFC 5682, Section 2.1, step 2b: two segments.
+		room = max(room, 2*c.snd.mss-c.snd.nxt.Diff(l.recover))
+	case l.phase == lossOpen && !c.rcv.sack:
+		// RFC 3042: the first two duplicate ACKs let one segment out each. With
+		// SACK, what arrived is not in flight, which comes to the same.
+		room += min(int(l.dupAcks), dupThresh-1) * c.snd.mss
 	}
 	return room
 }
 
-// recoverOnAck handles an ACK of acked new bytes, which tells the round-trip
-// time rtt, if that is not 0.
-func (c *Conn) recoverOnAck(now Time, acked int, rtt time.Duration) {
-	l := &c.loss
-	sample := ackSample{acked: acked, delivered: acked, rtt: rtt, priorInFlight: c.inFlight() + acked}
-	l.dupAcks, l.extra = 0, 0
-	if l.from.Less(c.snd.una) {
-		l.from = c.snd.una
+// newDelivery prepares to gather what seg delivers.
+func (c *Conn) newDelivery(now Time, seg *wire.Segment) delivery {
+	d := delivery{
+		now: now, minRTT: c.rtt.least(), fack: c.rack.fack, high: c.rack.fack, limit: c.snd.una, offset: c.ts.offset,
 	}
-	if l.to.Less(l.from) {
-		l.to = l.from
+	if c.loss.phase == lossTimedOut {
+		d.limit = c.loss.recover
 	}
-	c.tellAcked(now, sample)
-	switch l.phase {
-	case lossFast:
-		if c.snd.una.Less(l.recover) {
-			c.partialAck(now, acked)
-			return
-		}
-		c.rule(now, RuleRecovered)
-		c.cc.recovered(now, c.outstanding())
-		*l = recovery{recover: l.recover, from: l.from, to: l.to}
-	case lossTimedOut:
-		if !c.snd.una.Less(l.recover) {
-			c.rule(now, RuleRecovered)
-			l.phase = lossOpen
-		}
+	if c.ts.on && seg.Options.HasTS && seg.Options.TSEcr != 0 {
+		d.ecr, d.ecrKnown = seg.Options.TSEcr, true
+	}
+	return d
+}
+
+// noteDelivered learns from what an ACK delivered, and returns its part of the
+// sample for the congestion control.
+func (c *Conn) noteDelivered(now Time, d *delivery) (s ackSample) {
+	c.rack.fack = seqnum.Max(d.high, c.snd.una)
+	if c.rack.dsacked && c.rack.dsackRound.LessEq(c.snd.una) {
+		c.rack.dsacked = false
+	}
+	s.delivered = d.bytes
+	if !d.any {
+		return s
+	}
+	if d.sure {
+		s.rtt = max(now.Sub(d.latest.sentAt), 1)
+		c.rtt.noteLeast(now, now.Sub(d.latest.sentAt))
+		c.rack.arrived(now, d.latest.sentAt, d.latest.end)
+		c.loss.tlp.stale = false
+	}
+	if d.behind {
+		c.noteReordering(now, d.fack.Diff(d.lowest))
+	}
+	s.rate = c.rate.sample(now, &d.newest, d.bytes, c.rtt.least())
+	return s
+}
+
+// noteReordering takes note of a segment that arrived although one sent n bytes
+// behind it had arrived before.
+func (c *Conn) noteReordering(now Time, n int) {
+	c.rule(now, RuleReordering)
+	c.rack.reordered = true
+	c.count.reorderings++
+	c.count.reordering = max(c.count.reordering, uint16(min((n+c.snd.mss-1)/c.snd.mss, maxReordering)))
+}
+
+// maxReordering is the most that Info tells (tcp_max_reordering).
+const maxReordering = 300
+
+// recoverOnAck handles an ACK of acked new bytes (0: a duplicate), which
+// delivered d, while prior bytes were in flight.
+func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *delivery) {
+	phase, lost := c.loss.phase, c.rate.lost
+	s := c.noteDelivered(now, d)
+	s.phase, s.acked, s.priorInFlight = phase, acked, prior
+	if c.rcv.sack {
+		c.repair(now, seg, acked > 0, d)
+	} else if acked > 0 {
+		c.repairWithoutSACK(now, seg, acked, d)
+	}
+	s.lost = int(c.rate.lost - lost)
+	if s.delivered > 0 {
+		c.tellAcked(now, s)
+	}
+	if c.rcv.sack {
+		c.reduce(now, s.lost, acked > 0, d)
 	}
 }
 
 // tellAcked tells the congestion control of an ACK: s, completed by what the
 // connection knows.
 func (c *Conn) tellAcked(now Time, s ackSample) {
-	s.phase = c.loss.phase
 	s.inFlight = c.inFlight()
 	s.limited = c.usage.mayGrow(c.cc.window(), c.cc.threshold())
-	s.srtt, s.minRTT = c.rtt.srtt, c.rtt.min
+	s.srtt, s.minRTT = c.rtt.srtt, c.rtt.least()
 	s.una, s.nxt = c.snd.una, c.snd.nxt
-	s.totalDelivered = c.count.bytesAcked
+	s.totalDelivered = c.rate.delivered
 	c.cc.acked(now, s)
 }
 
-// partialAck is RFC 6582, Section 3.2, step 3: the next hole goes again at
-// once, the window deflates by what was acknowledged.
-func (c *Conn) partialAck(now Time, acked int) {
-	c.rule(now, RulePartialAck)
+// repair takes an ACK where SACK is in use: it ends a recovery or undoes it, and
+// finds what is lost.
+func (c *Conn) repair(now Time, seg *wire.Segment, advanced bool, d *delivery) {
 	l := &c.loss
-	l.inflate = max(0, l.inflate-acked)
-	if acked >= c.snd.mss {
-		l.inflate += c.snd.mss
+	if d.dsack != (wire.SACKBlock{}) {
+		c.takeDuplicate(now, d.dsack)
 	}
-	// Section 4, impatient: only the first partial ACK restarts the timer.
-	if !l.impatient {
-		c.startRetransmit(now)
-		l.impatient = true
+	c.probeAcked(now, seg, advanced, d)
+	switch l.phase {
+	case lossOpen:
+		if l.undo.byDuplicates() {
+			c.undoRecovery(now)
+		}
+	case lossFast:
+		switch {
+		case (advanced && d.ecrKnown && l.undo.byTimestamp(d.ecr)) || l.undo.byDuplicates():
+			c.undoRecovery(now)
+		case !c.snd.una.Less(l.recover):
+			c.recovered(now)
+		case advanced:
+			c.rule(now, RulePartialAck)
+		}
+	case lossTimedOut:
+		c.repairTimeout(now, advanced, false, d)
 	}
-	c.resend()
+	c.detectLoss(now)
 }
 
-// resend marks the first segment to be sent again, whatever the congestion
-// window says.
-func (c *Conn) resend() {
-	first := c.dataStart()
-	c.loss.mark(first, seqnum.Min(first.Add(seqnum.Size(c.snd.mss)), c.snd.nxt))
+// recovered ends a recovery whose losses are repaired.
+func (c *Conn) recovered(now Time) {
+	c.rule(now, RuleRecovered)
+	c.rack.recovered()
+	flight := c.outstanding()
+	if c.loss.prr.on {
+		// RFC 9937, Section 6.2: PRR brought the flight to the threshold.
+		flight = max(flight, c.cc.threshold())
+	}
+	if c.loss.phase == lossFast {
+		c.cc.recovered(now, flight)
+	}
+	c.loss.end()
+}
+
+// takeDuplicate takes a DSACK.
+func (c *Conn) takeDuplicate(now Time, k wire.SACKBlock) {
+	c.rule(now, RuleDuplicateReported)
+	c.count.dsacks++
+	if c.count.retrans == 0 {
+		return // the network made two of one
+	}
+	c.count.spurious += uint32((k.Right.Diff(k.Left) + c.snd.mss - 1) / c.snd.mss)
+	c.rack.duplicate(c.snd.una, c.snd.nxt)
+	c.loss.undo.duplicate(k.Left, k.Right)
+}
+
+// detectLoss marks what RACK finds lost, and runs the reordering timer for what
+// it may find so soon (RFC 8985, Section 6.2, step 5).
+func (c *Conn) detectLoss(now Time) {
+	b := c.sent
+	c.stopTimer(TimerReorder)
+	if b == nil || c.rack.sentAt == 0 || (c.loss.phase == lossOpen && b.sacked == 0) {
+		return
+	}
+	urgent := c.loss.phase != lossOpen || b.sackedSegs >= dupThresh
+	window := c.rack.window(urgent, c.rtt.least(), c.rtt.srtt)
+	before := c.rate.lost
+	wait := c.rack.detect(now, b, window, func(r *sentRecord) { c.noteLost(now, r) })
+	if c.rate.lost != before {
+		c.rule(now, RuleLost)
+	}
+	if wait > 0 {
+		c.setTimer(TimerReorder, now.Add(wait))
+	}
+}
+
+// noteLost tells of a record that is thought lost, before it is marked.
+func (c *Conn) noteLost(now Time, r *sentRecord) {
+	n := r.len()
+	c.rate.lost += uint64(n)
+	c.count.lost += uint32(r.segments())
+	c.cc.segmentLost(now, lossSample{
+		size: n, txInFlight: int(r.tx.inFlight), lost: int(c.rate.lost - r.tx.lost), totalDelivered: c.rate.delivered,
+		appLimited: r.tx.appLimited,
+	})
+}
+
+// reduce begins a recovery when there are new losses, and keeps PRR's account.
+func (c *Conn) reduce(now Time, lost int, advanced bool, d *delivery) {
+	l := &c.loss
+	if lost > 0 && l.phase == lossOpen {
+		c.beginRecovery(now, c.inFlight()+lost+d.bytes)
+	} else if d.news && l.phase == lossOpen && c.sent != nil {
+		c.rule(now, RuleLimitedTransmit)
+	}
+	if l.prr.on {
+		l.prr.acked(d.bytes, c.inFlight(), c.cc.threshold(), c.snd.mss, advanced && lost == 0)
+	}
+}
+
+// beginRecovery begins fast recovery; flight bytes were in flight before the
+// ACK that told of the loss. RFC 9937, Section 6.1: those are what PRR starts
+// from; what SACK had reported before left the network already.
+func (c *Conn) beginRecovery(now Time, flight int) {
+	c.rule(now, RuleFastRetransmit)
+	c.cc.lost(now, flight)
+	c.loss.begin(lossFast, c.snd.una, c.snd.nxt)
 	c.loss.force = true
 	c.rtt.cancel()
+	if !c.cc.ownsRecovery() {
+		c.loss.prr.begin(flight)
+		c.loss.prr.cwnd = int32(c.inFlight() + c.snd.mss)
+	}
 }
 
-// recoverOnDuplicate handles a duplicate ACK whose SACK blocks tell of sacked
-// bytes above the hole. RFC 5681, Section 3.2; RFC 6675, Section 4: three
-// segments' worth of SACKed data say as much as three duplicates.
-func (c *Conn) recoverOnDuplicate(now Time, sacked int) {
-	l := &c.loss
-	l.dupAcks++
-	// What arrived is not known, only that something did (RFC 5681, Section 3.2).
-	c.tellAcked(now, ackSample{delivered: c.snd.mss, priorInFlight: c.inFlight()})
-	switch l.phase {
-	case lossFast:
-		l.inflate += c.snd.mss
-	case lossOpen:
-		if l.dupAcks < dupThresh && sacked < dupThresh*c.snd.mss {
-			c.rule(now, RuleLimitedTransmit)
-			return
-		}
-		// RFC 6582, Section 3.2, step 1: once per window. An ACK of recover
-		// itself may be an echo of what was sent again needlessly, unless SACK
-		// says that there is a hole.
-		if c.snd.una.Less(l.recover) || (c.snd.una == l.recover && sacked == 0) {
-			return
-		}
-		c.rule(now, RuleFastRetransmit)
-		// RFC 5681, Section 3.2, step 2: what limited transmit sent is not
-		// part of the flight.
-		c.cc.lost(now, c.outstanding()-l.extra)
-		*l = recovery{phase: lossFast, recover: c.snd.nxt, inflate: dupThresh * c.snd.mss}
-		c.resend()
+// reorderTimeout is the end of the reordering window (RFC 8985, Section 6.3).
+func (c *Conn) reorderTimeout(now Time) {
+	before := c.rate.lost
+	c.rule(now, RuleReorderTimeout)
+	c.detectLoss(now)
+	lost := int(c.rate.lost - before)
+	switch {
+	case lost == 0:
+	case c.loss.phase == lossOpen:
+		c.beginRecovery(now, c.inFlight()+lost)
+	case c.loss.prr.on:
+		c.loss.prr.cwnd = max(c.loss.prr.cwnd-int32(lost), int32(c.inFlight()+c.snd.mss))
 	}
+	c.armLossTimer(now)
 }

@@ -80,7 +80,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	// Should the next segment not complete the handshake after all, the
 	// SYN,ACK goes out again.
 	c.rtt.backoff = uint8(h.Retransmits)
-	c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(cfg)))
+	c.startRetransmit(now)
 }
 
 // begin sets what does not depend on who opens.
@@ -101,6 +101,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	}
 	c.snd.peerMSS = uint16(defaultMSS(c.id.LocalAddr.Is4()))
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
+	c.rack.fack, c.rack.end = o.ISS, o.ISS
 	c.setMSS()
 	c.startCongestion(cfg.InitialWindow)
 }
@@ -252,7 +253,7 @@ func (c *Conn) takeHandshakeRTT(now Time, seg *wire.Segment) {
 	}
 	c.rtt.backoff = 0
 	if rtt, ok := c.echoed(now, seg); ok {
-		c.rtt.sample(rtt, c.cfg)
+		c.rtt.sample(now, rtt, c.cfg)
 	} else if c.count.retransmits > 0 {
 		c.rtt.rto = 3 * time.Second
 	}

@@ -15,7 +15,7 @@ func (c *Conn) HasOutput() bool {
 		return true
 	}
 	return c.state.Synchronized() && c.state != StateTimeWait &&
-		(c.unsent() > 0 || c.finPending() || c.loss.lost() > 0)
+		(c.unsent() > 0 || c.finPending() || c.lostBytes() > 0)
 }
 
 // Output appends every segment that may be sent now: it is the one place where
@@ -41,6 +41,7 @@ func (c *Conn) Output(now Time, out *Batch) {
 		c.sendAcks(now, out)
 	}
 	if c.state.Synchronized() && c.state != StateTimeWait {
+		c.sendTailProbe(now, out)
 		c.sendLost(now, out)
 		c.sendNew(now, out)
 		c.sendProbe(now, out)
@@ -52,15 +53,17 @@ func (c *Conn) Output(now Time, out *Batch) {
 // sendLost sends again what is thought lost, within both windows.
 func (c *Conn) sendLost(now Time, out *Batch) {
 	l := &c.loss
-	for l.lost() > 0 {
-		text := seqnum.Min(l.to, c.dataEnd()).Diff(l.from)
-		fin := c.snd.finSent && l.to == c.snd.nxt
-		if record := c.sndbuf.record(l.from, text); record < text {
+	for c.lostBytes() > 0 && l.frto != frtoNew {
+		from, lost := c.sent.nextLost(max(c.path.MaxSuper, c.snd.mss) + 1) // and the FIN
+		end := from.Add(seqnum.Size(lost))
+		text := seqnum.Min(end, c.dataEnd()).Diff(from)
+		fin := c.snd.finSent && end == c.snd.nxt
+		if record := c.sndbuf.record(from, text); record < text {
 			text, fin = record, false
 		}
 		// What is beyond the peer's window is not sent again (MAY-7); a FIN
 		// takes no room.
-		n := max(0, min(text, c.windowEdge().Diff(l.from)))
+		n := max(0, min(text, c.windowEdge().Diff(from)))
 		room := c.congestionRoom()
 		if l.force || c.inFlight() == 0 {
 			room = max(room, c.snd.mss)
@@ -72,12 +75,37 @@ func (c *Conn) sendLost(now Time, out *Batch) {
 		if size == 0 && (text > 0 || !fin) {
 			return
 		}
-		seg := c.segment(now, out, l.from, size, fin && size == text)
-		seg.Retransmit = true
-		c.cc.sent(now, seg.PayloadLen, c.inFlight())
-		c.emit(now, seg)
-		l.from = seg.End()
+		c.sendAgain(now, out, from, size, fin && size == text)
 		l.force = false
+	}
+}
+
+// sendAgain sends n bytes from from on again, which are marked as lost.
+func (c *Conn) sendAgain(now Time, out *Batch, from seqnum.Value, n int, fin bool) {
+	flight := c.inFlight()
+	seg := c.segment(now, out, from, n, fin)
+	seg.Retransmit = true
+	c.rtt.cancel() // Karn: its ACK would be ambiguous
+	c.cc.sent(now, n, flight)
+	c.sent.sendAgain(c.record(now, seg, flight))
+	c.loss.undo.resent(int(seg.Len()), TSVal(now, c.ts.offset))
+	c.loss.prr.out += int32(n)
+	c.emit(now, seg)
+	if c.rcv.sack && from == c.dataStart() && c.rtoAt < now.Add(c.rtt.timeout(c.cfg)) {
+		c.startRetransmit(now) // its answer has a time-out to come
+	}
+}
+
+// record is what the scoreboard keeps of seg, which is sent while flight bytes
+// are in flight.
+func (c *Conn) record(now Time, seg *wire.Segment, flight int) sentRecord {
+	size := seg.SegSize
+	if size == 0 {
+		size = max(seg.PayloadLen, 1)
+	}
+	return sentRecord{
+		start: seg.Seq, end: seg.End(), sentAt: now, size: uint16(size),
+		tx: c.rate.sent(now, int(seg.Len()), flight),
 	}
 }
 
@@ -89,22 +117,36 @@ func (c *Conn) sendNew(now Time, out *Batch) {
 		if size == 0 && !fin {
 			break
 		}
-		small := size%c.dataMSS() != 0
-		seg := c.segment(now, out, c.snd.nxt, size, fin)
-		c.cc.sent(now, size, c.inFlight())
-		c.snd.nxt = seg.End()
-		c.snd.finSent = c.snd.finSent || fin
-		if small {
-			c.snd.small = c.snd.nxt
-		}
-		if c.loss.dupAcks > 0 {
-			c.loss.extra += size
-		}
-		c.usage.sent(c.snd.una, c.snd.nxt, c.outstanding())
-		c.rtt.start(now, c.snd.nxt)
-		c.emit(now, seg)
+		c.sendNewSegment(now, out, size, fin)
 	}
 	c.wants.override = false
+}
+
+// sendNewSegment sends the next n new bytes, and the FIN if fin is set.
+func (c *Conn) sendNewSegment(now Time, out *Batch, n int, fin bool) {
+	small := n%c.dataMSS() != 0
+	flight := c.inFlight()
+	seg := c.segment(now, out, c.snd.nxt, n, fin)
+	c.cc.sent(now, n, flight)
+	if c.sent == nil {
+		c.sent = newScoreboard()
+	}
+	c.sent.push(c.record(now, seg, flight))
+	c.snd.nxt = seg.End()
+	c.snd.finSent = c.snd.finSent || fin
+	if small {
+		c.snd.small = c.snd.nxt
+	}
+	if c.loss.dupAcks > 0 {
+		c.loss.extra += int32(n)
+	}
+	c.loss.prr.out += int32(n)
+	c.usage.sent(c.snd.una, c.snd.nxt, c.outstanding())
+	c.rtt.start(now, c.snd.nxt)
+	c.emit(now, seg)
+	if c.timerRunning(TimerProbe) {
+		c.armLossTimer(now) // RFC 8985, Section 7.2: with each new segment
+	}
 }
 
 // nextSize returns how many new bytes the next segment carries, and whether
@@ -185,7 +227,7 @@ func (c *Conn) segmentSize(n, avail int) int {
 // where round trips are short; and to half of the congestion window, so that two
 // are in flight and their ACKs keep the clock.
 func (c *Conn) burst() int {
-	cwnd := c.cc.window()
+	cwnd := c.cwnd()
 	most := max(cwnd/2, c.snd.mss)
 	if c.rtt.srtt == 0 {
 		return most
@@ -195,7 +237,7 @@ func (c *Conn) burst() int {
 		rate = int64(2*cwnd) * int64(time.Second) / int64(c.rtt.srtt)
 	}
 	bytes := rate / 1000
-	if unit := c.rtt.min / (512 * time.Microsecond); unit < 16 {
+	if unit := c.rtt.least() / (512 * time.Microsecond); unit < 16 {
 		bytes += 1 << (16 - unit)
 	}
 	return min(max(int(min(bytes, 1<<16)), c.cfg.MinSuper*c.snd.mss), most)
@@ -215,12 +257,15 @@ func (c *Conn) restartAfterIdle(now Time) {
 // watchWindow arms the persist timer when something waits to be sent that no
 // ACK will set free: the window is closed, or too small, or the user corks.
 func (c *Conn) watchWindow(now Time) {
-	waiting := c.unsent() > 0 || c.finPending() || c.loss.lost() > 0
+	waiting := c.unsent() > 0 || c.finPending() || c.lostBytes() > 0
 	if !waiting || c.inFlight() > 0 {
 		c.stopTimer(TimerPersist)
+		if c.rtoAt == 0 && c.outstanding() > 0 {
+			c.startRetransmit(now) // nothing went again after a time-out
+		}
 		return
 	}
-	c.stopTimer(TimerRetransmit)
+	c.stopLossTimers()
 	switch {
 	case c.snd.wnd == 0:
 		c.startPersist(now, backedOff(max(c.rtt.rto, c.cfg.MinRTO), c.rtt.backoff, maxPersist))
@@ -300,7 +345,7 @@ func (c *Conn) emit(now Time, seg *wire.Segment) {
 	}
 	if seg.Len() > 0 {
 		c.count.lastSent = now
-		if !c.timerRunning(TimerRetransmit) {
+		if c.rtoAt == 0 {
 			c.stopTimer(TimerPersist)
 			c.startRetransmit(now)
 		}

@@ -325,14 +325,27 @@ func invariants(c *Conn) error {
 		return fmt.Errorf("RCV.NXT %d is beyond the window's edge %d", c.rcv.nxt, c.rcv.adv)
 	case c.dead() && c.NextTimeout() != 0:
 		return fmt.Errorf("timers %v are armed in %v", c.timers, c.state)
-	case c.timerRunning(TimerRetransmit) && c.timerRunning(TimerPersist):
-		return fmt.Errorf("retransmission and persist timers run at once")
-	case c.loss.lost() > c.outstanding():
-		return fmt.Errorf("%d bytes lost, %d outstanding", c.loss.lost(), c.outstanding())
+	case lossTimers(c) > 1:
+		return fmt.Errorf("timers %v: more than one for what is outstanding", c.timers)
+	case c.inFlight() < 0:
+		return fmt.Errorf("%d bytes in flight, %d outstanding", c.inFlight(), c.outstanding())
 	case c.sndbuf.size < 0 || c.rcvbuf.size < 0:
 		return fmt.Errorf("buffer sizes %d, %d", c.sndbuf.size, c.rcvbuf.size)
 	}
+	if c.sent != nil {
+		return c.sent.check(c.snd.una, c.snd.nxt)
+	}
 	return nil
+}
+
+// lossTimers counts the timers of RFC 8985, Section 8, that run.
+func lossTimers(c *Conn) (n int) {
+	for _, t := range []Timer{TimerRetransmit, TimerPersist, TimerReorder, TimerProbe} {
+		if c.timerRunning(t) {
+			n++
+		}
+	}
+	return n
 }
 
 // checkQuiet asserts what must hold once Output had its chance: something will
@@ -344,11 +357,11 @@ func (p *pair) checkQuiet(e *end) {
 	}
 	waits := c.state == StateSynSent || c.state == StateSynReceived ||
 		c.outstanding() > 0 || c.unsent() > 0 || c.finPending()
-	if waits && !c.timerRunning(TimerRetransmit) && !c.timerRunning(TimerPersist) {
+	if waits && lossTimers(c) == 0 {
 		p.fatalf("end %v: %v, %d outstanding, %d unsent and no timer: a deadlock", c.id.LocalPort,
 			c.state, c.outstanding(), c.unsent())
 	}
-	if c.timerRunning(TimerPersist) && c.unsent() == 0 && !c.finPending() && c.loss.lost() == 0 {
+	if c.timerRunning(TimerPersist) && c.unsent() == 0 && !c.finPending() && c.lostBytes() == 0 {
 		p.fatalf("end %v: the persist timer runs for nothing", c.id.LocalPort)
 	}
 	if c.wants.any() {

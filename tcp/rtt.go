@@ -16,7 +16,8 @@ const clockGranularity = time.Millisecond
 // (Karn), but the timestamps option tells which copy was answered.
 type estimator struct {
 	srtt, rttvar time.Duration
-	min          time.Duration
+	min, lastMin time.Duration // the least of this period of leastFor and of the one before
+	minSince     Time
 	rto          time.Duration // without backoff
 	backoff      uint8
 
@@ -24,6 +25,32 @@ type estimator struct {
 	seq     seqnum.Value // an ACK beyond it ends the measurement
 	startAt Time
 	next    seqnum.Value // no timestamp sample until an ACK beyond it
+}
+
+// leastFor is how long the least round-trip time counts, and as long again at
+// most (RFC 8985, Section 6.2, step 1).
+const leastFor = 5 * time.Minute
+
+// least returns the least round-trip time seen of late, 0 if there was none.
+func (e *estimator) least() time.Duration {
+	if e.min == 0 || (e.lastMin != 0 && e.lastMin < e.min) {
+		return e.lastMin
+	}
+	return e.min
+}
+
+// noteLeast takes a round-trip time for least. None takes no time at all: then
+// the clock is too coarse to tell.
+func (e *estimator) noteLeast(now Time, r time.Duration) {
+	if r <= 0 {
+		return
+	}
+	if now.Sub(e.minSince) >= leastFor {
+		e.min, e.lastMin, e.minSince = 0, e.min, now
+	}
+	if e.min == 0 || r < e.min {
+		e.min = r
+	}
 }
 
 // initialRTO is the time-out before there is a sample (RFC 6298, Section 2.1).
@@ -45,16 +72,14 @@ func (e *estimator) acked(now Time, ack seqnum.Value, cfg *Config) bool {
 		return false
 	}
 	e.timing = false
-	e.sample(now.Sub(e.startAt), cfg)
+	e.sample(now, now.Sub(e.startAt), cfg)
 	return true
 }
 
 // sample takes a round-trip time (RFC 6298, Sections 2.2 and 2.3).
-func (e *estimator) sample(r time.Duration, cfg *Config) {
+func (e *estimator) sample(now Time, r time.Duration, cfg *Config) {
+	e.noteLeast(now, r)
 	r = max(r, 1)
-	if e.min == 0 || r < e.min {
-		e.min = r
-	}
 	if e.srtt == 0 {
 		e.srtt, e.rttvar = r, r/2
 	} else {

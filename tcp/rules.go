@@ -82,6 +82,16 @@ const (
 	RuleUserTimeout
 	RuleFinWait2Timeout
 	RuleIdleRestart
+	RuleLost
+	RuleReorderTimeout
+	RuleTailProbe
+	RuleProbeRepaired
+	RuleReordering
+	RuleDuplicateReported
+	RuleForwardRTO
+	RuleUndoRecovery
+	RuleUndoTimeout
+	RuleReneged
 
 	// ICMP.
 	RuleICMPIgnored
@@ -190,6 +200,16 @@ var rules = [NumRules]ruleText{
 	RuleUserTimeout:         {"user-timeout", "RFC 9293 3.10.8"},
 	RuleFinWait2Timeout:     {"fin-wait-2-timeout", "tcp(7) tcp_fin_timeout"},
 	RuleIdleRestart:         {"idle-restart", "RFC 5681 4.1"},
+	RuleLost:                {"lost", "RFC 8985 6.2"},
+	RuleReorderTimeout:      {"reorder-timeout", "RFC 8985 6.2"},
+	RuleTailProbe:           {"tail-probe", "RFC 8985 7.3"},
+	RuleProbeRepaired:       {"probe-repaired", "RFC 8985 7.4"},
+	RuleReordering:          {"reordering", "RFC 8985 6.2"},
+	RuleDuplicateReported:   {"duplicate-reported", "RFC 2883 5"},
+	RuleForwardRTO:          {"forward-rto", "RFC 5682 2.1"},
+	RuleUndoRecovery:        {"undo-recovery", "RFC 4015 3.2"},
+	RuleUndoTimeout:         {"undo-timeout", "RFC 5682 4"},
+	RuleReneged:             {"reneged", "RFC 2018 8"},
 
 	RuleICMPIgnored: {"icmp-ignored", "RFC 5927 4.1"},
 	RuleICMPHard:    {"icmp-hard", "RFC 9293 3.9.2.2"},

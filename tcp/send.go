@@ -48,6 +48,7 @@ func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 	case c.state == StateSynSent || c.state == StateSynReceived:
 		return 0, syscall.EAGAIN
 	}
+	c.noteIdle()
 	n := c.sndbuf.write(p[:min(len(p), c.writeRoom())], c.memoryLeft())
 	c.account()
 	if n < len(p) {

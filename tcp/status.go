@@ -124,12 +124,12 @@ func (c *Conn) Info(now Time) Info {
 		State:      c.state,
 		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled,
 		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
-		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.min,
+		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.least(),
 		ATO:         max(c.cfg.DelayedAck, 0),
 		Retransmits: c.count.retransmits, Probes: c.count.probes, Backoff: int(c.rtt.backoff),
 		SndMSS: c.snd.mss, RcvMSS: c.rcv.mss, AdvMSS: c.rcv.advMSS, PMTU: c.path.MTU,
 		Congestion: c.cc.name(), CAState: lossNames[c.loss.phase],
-		SndCwnd: c.cc.window(), SndSsthresh: c.cc.threshold(), InFlight: c.inFlight(),
+		SndCwnd: c.cwnd(), SndSsthresh: c.cc.threshold(), InFlight: c.inFlight(),
 		SndUna: uint32(c.snd.una.Sub(c.iss)), SndNxt: uint32(c.snd.nxt.Sub(c.iss)),
 		ISS: uint32(c.iss), IRS: uint32(c.irs),
 		SndWnd:  int(c.snd.wnd),
@@ -145,6 +145,7 @@ func (c *Conn) Info(now Time) Info {
 		SoftError:   c.softErr,
 	}
 	i.Unacked = c.sndbuf.size - i.NotSent
+	c.recoveryInfo(&i)
 	if c.state >= StateSynReceived {
 		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), int(c.window())
 	}
@@ -152,6 +153,20 @@ func (c *Conn) Info(now Time) Info {
 		i.OutOfOrder = c.ooo.size
 	}
 	return i
+}
+
+// recoveryInfo fills in what concerns loss recovery.
+func (c *Conn) recoveryInfo(i *Info) {
+	if b := c.sent; b != nil {
+		i.Sacked = b.sackedSegs
+		i.Lost = (b.lost + c.snd.mss - 1) / c.snd.mss
+	}
+	i.LostTotal, i.DSACKDups = uint64(c.count.lost), uint64(c.count.dsacks)
+	i.Spurious, i.Undos = uint64(c.count.spurious), uint64(c.count.undos)
+	i.Reordering = max(int(c.count.reordering), dupThresh)
+	i.ReordSeen = uint64(c.count.reorderings)
+	i.DeliveryRate, i.AppLimited = c.rate.perSecond(), c.rate.lastAppLimited
+	i.PacingRate, i.Delivered = c.cc.pacingRate(), c.rate.delivered
 }
 
 // TimeWait is what is left of a connection in TIME-WAIT: what an engine needs

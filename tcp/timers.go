@@ -4,6 +4,8 @@ import (
 	"math"
 	"syscall"
 	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
 )
 
 const (
@@ -52,7 +54,12 @@ func (c *Conn) Advance(now Time) {
 		}
 		switch Timer(t) {
 		case TimerRetransmit:
+			c.rtoAt = 0
 			c.retransmitTimeout(now)
+		case TimerReorder:
+			c.reorderTimeout(now)
+		case TimerProbe:
+			c.wants.tailProbe = true
 		case TimerPersist:
 			c.persistTimeout(now)
 		case TimerDelayedAck:
@@ -73,8 +80,31 @@ func (c *Conn) Advance(now Time) {
 // runs in its place: then Output decides.
 func (c *Conn) startRetransmit(now Time) {
 	if !c.timerRunning(TimerPersist) {
-		c.setTimer(TimerRetransmit, now.Add(c.rtt.timeout(c.cfg)))
+		c.rtoAt = now.Add(c.rtt.timeout(c.cfg))
+		c.armLossTimer(now)
 	}
+}
+
+// armLossTimer runs one of the timers that wait for the ACK of what is
+// outstanding (RFC 8985, Section 8): RACK's, if that found something to wait
+// for, else that of the tail loss probe, else the retransmission timer.
+func (c *Conn) armLossTimer(now Time) {
+	c.stopTimer(TimerRetransmit)
+	c.stopTimer(TimerProbe)
+	switch {
+	case c.rtoAt == 0 || c.timerRunning(TimerReorder):
+	case c.mayProbe():
+		c.setTimer(TimerProbe, c.probeTime(now))
+	default:
+		c.setTimer(TimerRetransmit, c.rtoAt)
+	}
+}
+
+// stopLossTimers stops all of them.
+func (c *Conn) stopLossTimers() {
+	c.rtoAt = 0
+	c.stopTimer(TimerReorder)
+	c.armLossTimer(0)
 }
 
 // retransmitTimeout is RFC 6298, Sections 5.4 to 5.7: the earliest segment
@@ -94,12 +124,54 @@ func (c *Conn) retransmitTimeout(now Time) {
 		c.wants.syn = true
 		return
 	}
+	c.loseByTimeout(now, first)
+}
+
+// loseByTimeout marks what a time-out says is lost. RFC 8985, Section 6.3: that
+// is the first segment, and what was sent a round trip ago; RFC 6582, Section 3.2: without
+// SACK, all that is outstanding.
+func (c *Conn) loseByTimeout(now Time, first bool) {
+	l, fresh := &c.loss, c.loss.phase == lossOpen
 	// With the window closed, the silence is no sign of congestion, and
 	// nothing may be sent but probes: Output arms the persist timer.
 	if c.snd.wnd > 0 {
 		c.cc.timeout(now, c.outstanding(), first)
 	}
-	c.loss.timeout(c.snd.una, c.snd.nxt)
+	l.begin(lossTimedOut, c.snd.una, c.snd.nxt)
+	l.force = true
+	c.stopTimer(TimerReorder)
+	if c.sent == nil {
+		return
+	}
+	if fresh || !first {
+		l.frto = frtoSent // RFC 5682, Section 2.1, step 1
+	}
+	if c.sent.at(0).has(recSacked) {
+		// RFC 2018, Section 8: what was reported to have arrived is not there
+		// any more.
+		c.rule(now, RuleReneged)
+		c.sent.forget()
+		l.frto = frtoOff
+	} else if c.rcv.sack && c.snd.wnd > 0 {
+		c.loseHead(now)
+		age := c.rack.rtt + c.rack.window(true, c.rtt.least(), c.rtt.srtt)
+		c.sent.loseOlder(now.Add(-age), func(r *sentRecord) { c.noteLost(now, r) })
+		return
+	}
+	c.sent.loseOlder(now, func(r *sentRecord) { c.noteLost(now, r) })
+}
+
+// loseHead marks the first segment as lost.
+func (c *Conn) loseHead(now Time) {
+	b := c.sent
+	if b.at(0).has(recLost) {
+		return
+	}
+	if r := b.at(0); r.len() > c.snd.mss+1 {
+		b.split(0, r.start.Add(seqnum.Size(c.snd.mss)))
+	}
+	c.noteLost(now, b.at(0))
+	b.lose(0)
 }
 
 // retryLimit is R2, counted in retransmissions. A user time-out replaces it

@@ -64,6 +64,8 @@ const (
 	msgChallenge
 	msgRepeatTimeout
 	msgRepeatFast
+	msgRepeatLate
+	msgRepeatProbe
 	msgRepeat
 	msgRepeatNeedless
 
@@ -96,6 +98,9 @@ const (
 	msgFindLost
 	msgFindRepeatTimeout
 	msgFindRepeatFast
+	msgFindRepeatLate
+	msgFindRepeatProbe
+	msgFindUndone
 	msgFindRepeat
 	msgFindNeedless
 	msgFindCorrupted
@@ -184,6 +189,8 @@ var catalogue = [numMessages][numLangs]string{
 	msgChallenge:       {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
 	msgRepeatTimeout:   {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
 	msgRepeatFast:      {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
+	msgRepeatLate:      {"#%d again: what was sent after it has arrived", "重传 #%d：比它晚发的已经到了"},
+	msgRepeatProbe:     {"#%d again, as a probe: no ACK came within %s", "重传 #%d 作尾部探测：%s 内没有等到确认"},
 	msgRepeat:          {"#%d again", "重传 #%d"},
 	msgRepeatNeedless:  {" (#%d had arrived)", "（#%d 其实已到达）"},
 
@@ -214,6 +221,9 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindLost:          {"Lost from %s (%s): %s.", "%s 发出而丢失的（%s）：%s。"},
 	msgFindRepeatTimeout: {"#%d repeats #%d: no ACK came within %s.", "#%d 重传 #%d：%s 内没有等到确认。"},
 	msgFindRepeatFast:    {"#%d repeats #%d: duplicate ACKs said it was missing.", "#%d 快速重传 #%d：重复确认表明它丢了。"},
+	msgFindRepeatLate:    {"#%d repeats #%d: what was sent after that had arrived.", "#%d 重传 #%d：比它晚发的已经到了。"},
+	msgFindRepeatProbe:   {"#%d repeats #%d as a probe: no ACK came within %s.", "#%d 重传 #%d 作尾部探测：%s 内没有等到确认。"},
+	msgFindUndone:        {"%s found after %s that nothing had been lost, and took the slow-down back.", "%s 在 %s 时发现其实没有丢失，撤销了减速。"},
 	msgFindRepeat:        {"#%d repeats #%d.", "#%d 重传 #%d。"},
 	msgFindNeedless:      {"#%d repeats #%d, which had arrived: its ACK was lost or late.", "#%d 重传 #%d，而后者其实已到达：是它的确认丢了或迟了。"},
 	msgFindCorrupted:     {"Damaged on the way from %s, and dropped: %s.", "%s 发出而途中损坏、被丢弃的：%s。"},

@@ -192,6 +192,10 @@ func (x *explainer) repeat(seg *segment) string {
 		what = x.lang.say(msgRepeatTimeout, old.packet.Number, short(seg.send.time.Sub(old.send.time)))
 	case tcp.RuleFastRetransmit:
 		what = x.lang.say(msgRepeatFast, old.packet.Number)
+	case tcp.RuleLost:
+		what = x.lang.say(msgRepeatLate, old.packet.Number)
+	case tcp.RuleTailProbe:
+		what = x.lang.say(msgRepeatProbe, old.packet.Number, short(seg.send.time.Sub(old.send.time)))
 	default:
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
@@ -214,9 +218,17 @@ func (seg *segment) reason() tcp.Rule {
 			return tcp.RuleRetransmitTimeout
 		}
 	}
+	if seg.send.caused(tcp.RuleReorderTimeout) {
+		return tcp.RuleLost
+	}
 	for _, r := range []tcp.Rule{tcp.RuleFastRetransmit, tcp.RulePartialAck} {
 		if seg.send.caused(r) {
 			return tcp.RuleFastRetransmit
+		}
+	}
+	for _, r := range []tcp.Rule{tcp.RuleLost, tcp.RuleTailProbe} {
+		if seg.send.caused(r) {
+			return r
 		}
 	}
 	return tcp.NoRule

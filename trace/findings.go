@@ -20,6 +20,7 @@ func (l *Ladder) Findings() []string {
 	f.totals()
 	f.losses()
 	f.repeats()
+	f.undone()
 	f.ending()
 	return f.found
 }
@@ -135,12 +136,27 @@ func (f *finder) repeats() {
 			f.add(msgFindRepeatTimeout, n, m, short(seg.send.time.Sub(old.send.time)))
 		case seg.reason() == tcp.RuleFastRetransmit:
 			f.add(msgFindRepeatFast, n, m)
+		case seg.reason() == tcp.RuleLost:
+			f.add(msgFindRepeatLate, n, m)
+		case seg.reason() == tcp.RuleTailProbe:
+			f.add(msgFindRepeatProbe, n, m, short(seg.send.time.Sub(old.send.time)))
 		default:
 			f.add(msgFindRepeat, n, m)
 		}
 	}
 	if quiet {
 		f.add(msgNothingLost)
+	}
+}
+
+// undone lists the recoveries that turned out to be needless.
+func (f *finder) undone() {
+	for s := range f.ends {
+		for _, it := range f.ends[s].items {
+			if it.has(tcp.RuleUndoRecovery) || it.has(tcp.RuleUndoTimeout) {
+				f.add(msgFindUndone, f.ends[s].host, short(it.time.Sub(f.start)))
+			}
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ type rule struct {
 
 // Storeys of the house, each with all that lies below.
 var (
-	ground = []string{"seqnum", "internal/block", "wire"}
+	ground = []string{"seqnum", "internal/block", "internal/pool", "wire"}
 	core   = append(ground[:len(ground):len(ground)], "tcp", "engine")
 	// The deterministic wing.
 	simulation = append(core[:len(core):len(core)], "trace", "sim")
@@ -36,6 +36,7 @@ var (
 var rules = map[string]rule{
 	"seqnum":            {kind: pure},
 	"internal/block":    {kind: library}, // its pools are safe for all goroutines
+	"internal/pool":     {kind: library}, // likewise
 	"internal/archtest": {kind: library},
 	"internal/doctest":  {kind: library},
 	"internal/netns":    {kind: library},

@@ -1,0 +1,124 @@
+package tcp
+
+import (
+	"time"
+
+	"github.com/trivet-net/trivet/seqnum"
+	"github.com/trivet-net/trivet/wire"
+)
+
+// tailProbe is the tail loss probe of RFC 8985, Section 7: when the ACKs cease,
+// the last segment goes again, or a new one, so that its ACK tells by SACK what
+// is missing before the retransmission time-out has to.
+type tailProbe struct {
+	end    seqnum.Value // TLP.end_seq: an ACK of it answers the probe
+	active bool         // a probe was sent and is not answered
+	again  bool         // it was a retransmission (TLP.is_retrans)
+	stale  bool         // no round trip was measured since the last probe
+}
+
+const (
+	// ackDelay is WCDelAckT: how long a peer may keep the ACK of a single
+	// segment (Section 7.2).
+	ackDelay = 200 * time.Millisecond
+	// probeSlack is added where several segments are in flight, so that on a
+	// short path the probe does not race with their ACK.
+	probeSlack = 2 * time.Millisecond
+)
+
+// probeTimeout is the PTO of Section 7.2.
+func probeTimeout(srtt time.Duration, single bool, tick time.Duration) time.Duration {
+	d := 2*srtt + probeSlack + 2*tick
+	if single {
+		d = 2*srtt + ackDelay
+	}
+	return d
+}
+
+// sent notes that a probe went out, up to end.
+func (p *tailProbe) sent(end seqnum.Value, again bool) {
+	*p = tailProbe{end: end, active: true, again: again, stale: true}
+}
+
+// acked takes an ACK of una, and reports whether the probe repaired a loss that
+// nothing else told of (Section 7.4.2). duplicate: it reported the probe by
+// DSACK; empty: it was a duplicate ACK which told nothing.
+func (p *tailProbe) acked(una seqnum.Value, duplicate, empty bool) (repaired bool) {
+	if !p.active || una.Less(p.end) {
+		return false
+	}
+	switch {
+	case !p.again, duplicate:
+		p.active = false
+	case p.end.Less(una):
+		p.active = false
+		return true
+	case empty:
+		p.active = false
+	}
+	return false
+}
+
+// mayProbe reports whether the timer to run is that of the tail loss probe
+// (Section 7.2): not before there is a round-trip time, not while SACK or the
+// recovery tells more, and not again before an answer.
+func (c *Conn) mayProbe() bool {
+	return c.rcv.sack && c.state.Synchronized() && !c.synUnacked() && c.rtt.srtt > 0 &&
+		c.loss.phase == lossOpen && !c.loss.tlp.active && !c.loss.tlp.stale &&
+		c.sent != nil && c.sent.sacked == 0 && c.sent.lost == 0
+}
+
+// probeTime is when the probe is due: never after the time-out.
+func (c *Conn) probeTime(now Time) Time {
+	single := c.outstanding() <= c.snd.mss
+	return min(now.Add(probeTimeout(c.rtt.srtt, single, c.rack.coarse())), c.rtoAt)
+}
+
+// probeAcked tells the probe of an ACK. A loss that the probe repaired, and
+// nothing else saw, is a sign of congestion all the same (Section 7.4.2).
+func (c *Conn) probeAcked(now Time, seg *wire.Segment, advanced bool, d *delivery) {
+	p := &c.loss.tlp
+	dup := d.dsack != (wire.SACKBlock{}) && d.dsack.Right == p.end
+	empty := !advanced && !d.news && seg.Len() == 0
+	if p.acked(c.snd.una, dup, empty) && c.loss.phase == lossOpen {
+		c.rule(now, RuleProbeRepaired)
+		c.cc.lost(now, c.inFlight()+d.bytes)
+		c.cc.recovered(now, max(c.outstanding(), c.cc.threshold()))
+	}
+}
+
+// sendTailProbe sends the probe: new data if there is some and the peer has
+// room, else the last segment again (Section 7.3). The congestion window does
+// not hold it.
+func (c *Conn) sendTailProbe(now Time, out *Batch) {
+	if !c.wants.tailProbe {
+		return
+	}
+	c.wants.tailProbe = false
+	if c.sent == nil || c.loss.phase != lossOpen || c.sent.sacked > 0 {
+		return
+	}
+	c.rule(now, RuleTailProbe)
+	n := min(c.unsent(), c.dataMSS())
+	if n > 0 && c.windowEdge().Diff(c.snd.nxt) >= n {
+		c.sendNewSegment(now, out, n, c.finPending() && n == c.unsent())
+		c.loss.tlp.sent(c.snd.nxt, false)
+	} else {
+		c.resendLast(now, out)
+		c.loss.tlp.sent(c.snd.nxt, true)
+	}
+	c.startRetransmit(now) // the answer has a time-out to come
+}
+
+// resendLast sends the last segment that was sent once more.
+func (c *Conn) resendLast(now Time, out *Batch) {
+	b := c.sent
+	r := b.at(b.n - 1)
+	text := seqnum.Min(r.end, c.dataEnd()).Diff(r.start)
+	if before := (text - 1) / int(r.size) * int(r.size); before > 0 {
+		b.split(b.n-1, r.start.Add(seqnum.Size(before)))
+		r, text = b.at(b.n-1), text-before
+	}
+	b.lose(b.n - 1)
+	c.sendAgain(now, out, r.start, text, c.snd.finSent)
+}

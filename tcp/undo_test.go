@@ -1,0 +1,156 @@
+package tcp
+
+import (
+	"testing"
+
+	"github.com/trivet-net/trivet/wire"
+)
+
+func withTimestamps(d *driver) { d.cfg.NoTimestamps = false }
+
+// wantUndone asserts that the window is what it was before, and no recovery is
+// under way.
+func (d *driver) wantUndone(cwnd int) {
+	d.t.Helper()
+	if i := d.c.Info(d.now); i.SndCwnd < cwnd || i.CAState != "open" || i.Undos != 1 || i.Lost != 0 {
+		d.t.Fatalf("window %v, state %v, %v undone, %v lost; want %v, open, 1, 0; trace %v",
+			i.SndCwnd, i.CAState, i.Undos, i.Lost, cwnd, d.trace)
+	}
+}
+
+// RFC 4015, Section 3 (R5682-6): an ACK with the timestamp of the first copy
+// says that the fast retransmit was needless: the window is restored, and the
+// path known to reorder.
+func TestUndoByTimestamp(t *testing.T) {
+	for _, sack := range []bool{false, true} {
+		d := sackFlight(t, 0, withTimestamps, func(d *driver) { d.cfg.NoSACK = !sack })
+		cwnd := d.c.Info(d.now).SndCwnd
+		first := wire.Options{HasTS: true, TSVal: 200, TSEcr: TSVal(d.now, 0) - 100}
+		dup := first
+		if sack {
+			dup.NumSACK, dup.SACK[0] = 1, wire.SACKBlock{Left: ours(1001), Right: ours(4001)}
+		}
+		for range 3 {
+			d.in(seg{f: wire.ACK, seq: 1, ack: 1, opt: dup})
+		}
+		d.wantRule(RuleFastRetransmit)
+		d.now = d.now.Add(10 * ms)
+		d.in(seg{f: wire.ACK, seq: 1, ack: 10001, opt: first})
+		d.wantRule(RuleUndoRecovery)
+		d.wantUndone(cwnd)
+	}
+}
+
+// RFC 3708, Section 3 (R5682-6): so does the report that all that went again
+// arrived twice, whenever it comes.
+func TestUndoByDuplicates(t *testing.T) {
+	d := sackFlight(t, 0)
+	cwnd := d.c.Info(d.now).SndCwnd
+	d.sack(1, 1001, 4001)
+	d.wantRule(RuleFastRetransmit)
+	d.now = d.now.Add(10 * ms)
+	d.ack(4001, 1)
+	d.now = d.now.Add(90 * ms)
+	d.sack(4001, 1, 1001)
+	d.wantRule(RuleUndoRecovery)
+	d.wantUndone(cwnd)
+	if i := d.c.Info(d.now); i.Spurious != 1 {
+		t.Errorf("Spurious = %v, want 1", i.Spurious)
+	}
+}
+
+// After the end of the recovery, too.
+func TestUndoByDuplicatesLate(t *testing.T) {
+	d := sackFlight(t, 0)
+	cwnd := d.c.Info(d.now).SndCwnd
+	d.sack(1, 1001, 4001)
+	d.now = d.now.Add(10 * ms)
+	d.ack(10001, 1)
+	d.wantRule(RuleRecovered)
+	d.now = d.now.Add(90 * ms)
+	d.sack(10001, 1, 1001)
+	d.wantRule(RuleUndoRecovery)
+	d.wantUndone(cwnd)
+}
+
+// timedOut is ten segments in flight of which the first went again after a
+// time-out, with more to come.
+func timedOut(t *testing.T, more int, mod ...func(*driver)) (d *driver, cwnd int) {
+	d = sackFlight(t, more, mod...)
+	cwnd = d.c.Info(d.now).SndCwnd
+	for d.c.Info(d.now).Retransmits == 0 {
+		d.advance(10 * ms)
+	}
+	d.sent = d.sent[:0]
+	d.trace = d.trace[:0]
+	return d, cwnd
+}
+
+// RFC 5682, Section 2.1 (R5682-1 to R5682-3): the first ACK after a time-out
+// lets two new segments out; if the next ACK advances too, without duplicate,
+// the time-out was spurious, and nothing more goes again.
+func TestForwardRTO(t *testing.T) {
+	d, cwnd := timedOut(t, 20_000, func(d *driver) { d.cfg.NoSACK = true })
+	d.ack(1001, 1)
+	d.wantRule(RuleForwardRTO)
+	d.want(". 10001:11001(1000) ack 1", ". 11001:12001(1000) ack 1")
+	d.ack(2001, 1)
+	d.wantRule(RuleUndoTimeout)
+	d.wantUndone(cwnd)
+	if i := d.c.Info(d.now); i.TotalRetrans != 1 {
+		t.Errorf("%d segments went again, want 1", i.TotalRetrans)
+	}
+}
+
+// RFC 5682, Section 2.1, step 3a (R5682-3): a duplicate ACK as the second one
+// says that the loss was real. Step 2a (R5682-4): as the first one, likewise.
+func TestForwardRTOAtARealLoss(t *testing.T) {
+	d, _ := timedOut(t, 20_000, func(d *driver) { d.cfg.NoSACK = true })
+	d.ack(1001, 1)
+	d.want(". 10001:11001(1000) ack 1", ". 11001:12001(1000) ack 1")
+	d.ack(1001, 1)
+	if len(d.sent) == 0 || d.sent[0] != ". 1001:2001(1000) ack 1 win 65535" {
+		t.Errorf("sent %v, want the second segment again", d.sent)
+	}
+	d, _ = timedOut(t, 20_000, func(d *driver) { d.cfg.NoSACK = true })
+	d.ack(1, 1)
+	d.ack(1001, 1)
+	d.want(". 1001:2001(1000) ack 1", ". 2001:3001(1000) ack 1")
+}
+
+// RFC 5682, Section 3.1 (R5682-5): with SACK it is enough that something
+// arrives which did not go again.
+func TestForwardRTOWithSACK(t *testing.T) {
+	d, cwnd := timedOut(t, 0)
+	d.sack(1, 1001, 2001)
+	d.wantRule(RuleUndoTimeout)
+	d.wantUndone(cwnd)
+}
+
+// RFC 4015, Section 3: with timestamps the first ACK is enough.
+func TestUndoTimeoutByTimestamp(t *testing.T) {
+	d, cwnd := timedOut(t, 0, withTimestamps)
+	o := wire.Options{HasTS: true, TSVal: 900, TSEcr: TSVal(d.now, 0) - 400}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, opt: o})
+	d.wantRule(RuleUndoTimeout)
+	d.wantUndone(cwnd)
+}
+
+// RFC 2018, Section 8 (R2018-5 to R2018-7): a time-out while the first segment
+// is SACKed says that the peer dropped what it had reported: all goes again.
+func TestReneging(t *testing.T) {
+	d := sackFlight(t, 0)
+	d.sack(1, 1001, 10001)
+	d.now = d.now.Add(100 * ms)
+	d.ack(1001, 1)
+	if i := d.c.Info(d.now); i.Sacked != 9 || i.InFlight != 0 {
+		t.Fatalf("%d SACKed, %d in flight, want 9, 0", i.Sacked, i.InFlight)
+	}
+	d.sent = d.sent[:0]
+	d.advance(2 * 200 * ms)
+	d.wantRule(RuleReneged)
+	d.want(". 1001:2001(1000) ack 1")
+	d.now = d.now.Add(100 * ms)
+	d.ack(2001, 1)
+	d.want(". 2001:3001(1000) ack 1", ". 3001:4001(1000) ack 1")
+}
