@@ -53,7 +53,17 @@ func newCubic(mss, segments int) cubic {
 	return cubic{reno: newReno(mss, segments), hystart: newHystart()}
 }
 
-func (c *cubic) name() string { return "cubic" }
+func (c *cubic) name() string { return CongestionCubic }
+
+// window is, in congestion avoidance, the nearest number of whole segments: only
+// those are sent, and where they are few, half a segment that is always missing
+// tells.
+func (c *cubic) window() int {
+	if c.cwnd < c.ssthresh {
+		return int(c.cwnd)
+	}
+	return int((c.cwnd + c.mss/2) / c.mss * c.mss)
+}
 
 // sent keeps a silence out of the curve. RFC 9438, Section 5.8: t must not
 // count the time in which the application limits.

@@ -53,6 +53,21 @@ func TestAckRidesOnText(t *testing.T) {
 	}
 }
 
+// As on Linux, what follows a gap is acknowledged at once, for 16 segments: the
+// sender's window is small now.
+func TestQuickAckAfterGap(t *testing.T) {
+	d := newDriver(t).connect().noQuickAck()
+	d.in(seg{f: wire.ACK, seq: 1001, ack: 1, n: 1000})
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 1000})
+	d.sent = d.sent[:0]
+	for i := range 16 {
+		d.in(seg{f: wire.ACK, seq: 2001 + 1000*i, ack: 1, n: 1000})
+		d.want(ackOf(1, 3001+1000*i))
+	}
+	d.in(seg{f: wire.ACK, seq: 18001, ack: 1, n: 1000})
+	d.want()
+}
+
 // DACK-1: a new connection acknowledges its first 16 segments at once.
 func TestQuickAck(t *testing.T) {
 	d := newDriver(t).connect()

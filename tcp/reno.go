@@ -30,7 +30,7 @@ func initialWindow(mss, segments int) int {
 	return min(segments*mss, max(2*mss, segments*1460), maxWindow)
 }
 
-func (r *reno) name() string       { return "reno" }
+func (r *reno) name() string       { return CongestionReno }
 func (r *reno) window() int        { return int(r.cwnd) }
 func (r *reno) threshold() int     { return int(r.ssthresh) }
 func (r *reno) pacingRate() int64  { return 0 }

@@ -146,10 +146,13 @@ func (c *Conn) fillGap(now Time) {
 }
 
 // outOfOrder keeps [from, to) for later (SHLD-31) and wants a duplicate ACK at
-// once, for each segment on the wire (RFC 5681, Section 4.2).
+// once, for each segment on the wire (RFC 5681, Section 4.2). The next segments
+// are acknowledged at once, too, as Linux does: the window of a sender that
+// lost something is small, and has no segment to spare for a delayed ACK.
 func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
 	count := max(seg.Count, 1)
 	c.count.outOfOrder += uint64(count)
+	c.rcv.quick = quickAcks
 	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
 	if to.Diff(from) > c.memoryLeft() {
 		c.noMemory(now)
