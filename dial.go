@@ -25,7 +25,10 @@ type Dialer struct {
 	Deadline time.Time
 
 	// LocalAddr is the local endpoint, a *net.TCPAddr. Nil, or an unspecified
-	// address or port in it: chosen.
+	// address or port in it: chosen. A port may be used for several connections
+	// at once, as if SO_REUSEADDR were set on all: only the 4-tuple must be
+	// free, else the error is EADDRNOTAVAIL. Linux needs more care because
+	// there a socket is bound before it is known where to.
 	LocalAddr net.Addr
 
 	// KeepAlive is the idle time before the first keep-alive probe; the next
@@ -35,8 +38,9 @@ type Dialer struct {
 	// KeepAliveConfig sets keep-alive when its Enable is set.
 	KeepAliveConfig net.KeepAliveConfig
 
-	// Options are the other options of the connection. Those about keep-alive
-	// come from the fields above, and NoDelay is on.
+	// Options are the other socket options of the connection. Those about
+	// keep-alive come from the fields above, and NoDelay is on. Values that
+	// Linux refuses are refused with EINVAL or ENOENT.
 	Options tcp.Options
 }
 

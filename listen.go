@@ -12,6 +12,10 @@ import (
 
 // ListenConfig holds options for listening. The zero value, but for Stack, is
 // ready for use.
+//
+// SO_REUSEADDR is always set, as package net sets it: a port can be listened on
+// while there are connections and TIME-WAIT of it. Unlike on Linux that holds
+// for connections that were dialled from the port, too (RFC 9293, MUST-42).
 type ListenConfig struct {
 	// Stack is the host that listens.
 	Stack *Stack
@@ -29,12 +33,15 @@ type ListenConfig struct {
 	// KeepAliveConfig sets keep-alive when its Enable is set.
 	KeepAliveConfig net.KeepAliveConfig
 
-	// Options are the other options of accepted connections. Those about
-	// keep-alive come from the fields above, and NoDelay is on.
+	// Options are the other socket options: of the listener (RecvBuffer,
+	// MaxSeg, SynRetries, DeferAccept), and of the connections that it accepts.
+	// Those about keep-alive come from the fields above, and NoDelay is on.
+	// Values that Linux refuses are refused with EINVAL or ENOENT.
 	Options tcp.Options
 
-	// ReusePort lets several listeners share an address and port; connections
-	// are spread over them by hash.
+	// ReusePort lets several listeners share an address and port, if all of
+	// them have it set; connections are spread over them by a hash of the
+	// 4-tuple (SO_REUSEPORT).
 	ReusePort bool
 }
 

@@ -106,7 +106,8 @@ func (c *Conn) changeOptions(change func(*tcp.Options) error) error {
 	return err
 }
 
-// Options returns the socket options in force.
+// Options returns the socket options in force; tcp.Options names them as
+// setsockopt does.
 func (c *Conn) Options() tcp.Options {
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
@@ -123,6 +124,25 @@ func (c *Conn) SetOptions(o tcp.Options) error {
 	})
 }
 
+// SetQuickAck says how the next segments are acknowledged (TCP_QUICKACK): at
+// once, as at the beginning of a connection, or with the usual delay. It does
+// not last: after some segments the delay is in force again.
+func (c *Conn) SetQuickAck(quick bool) error {
+	return c.set(func(now tcp.Time) { c.e.SetQuickAck(now, quick) })
+}
+
+// set calls f, which sets an option of its own, unless the connection is closed.
+func (c *Conn) set(f func(tcp.Time)) error {
+	now := c.shard.lock()
+	err := net.ErrClosed
+	if !c.closed {
+		err = nil
+		f(now)
+	}
+	c.shard.settle(now)
+	return c.opError("set", err)
+}
+
 // SetCongestion sets the congestion control: a name of tcp.Congestions, or ""
 // for that of the Stack. Another name is ENOENT, as setsockopt has it for
 // TCP_CONGESTION.
@@ -133,22 +153,15 @@ func (c *Conn) SetCongestion(name string) error {
 	})
 }
 
-// SetNoDelay sends small segments at once (true, the default) or holds them
-// back while others are on their way (Nagle's algorithm). When it is set, even
-// again, what waits is sent, and be it for Cork (tcp(7), TCP_NODELAY).
+// SetNoDelay sends small segments at once (true, the default), or holds them
+// back while others are on their way (Nagle's algorithm, TCP_NODELAY). When it
+// is set, even again, what waits is sent, and be it for Cork (tcp(7)).
 func (c *Conn) SetNoDelay(noDelay bool) error {
-	return c.setOptions(func(o *tcp.Options) error {
-		if noDelay && o.NoDelay {
-			off := *o // package tcp sends what waits when it is turned on
-			off.NoDelay = false
-			c.e.SetOptions(c.shard.stack.now(), off)
-		}
-		o.NoDelay = noDelay
-		return nil
-	})
+	return c.set(func(now tcp.Time) { c.e.SetNoDelay(now, noDelay) })
 }
 
-// SetKeepAlive turns keep-alive probes on or off. They are on by default.
+// SetKeepAlive turns keep-alive probes on or off (SO_KEEPALIVE). They are on by
+// default.
 func (c *Conn) SetKeepAlive(keepAlive bool) error {
 	return c.setOptions(func(o *tcp.Options) error {
 		o.KeepAlive = keepAlive
@@ -157,27 +170,28 @@ func (c *Conn) SetKeepAlive(keepAlive bool) error {
 }
 
 // SetKeepAlivePeriod sets how long the connection must be idle before the
-// first keep-alive probe. Zero: 15 s. Negative: as it is.
+// first keep-alive probe (TCP_KEEPIDLE). Zero: 15 s. Negative: as it is.
 func (c *Conn) SetKeepAlivePeriod(d time.Duration) error {
 	return c.setOptions(func(o *tcp.Options) error {
 		return setKeepAlive(o, net.KeepAliveConfig{Enable: o.KeepAlive, Idle: d, Interval: -1, Count: -1})
 	})
 }
 
-// SetKeepAliveConfig sets all that concerns keep-alive. Zero fields of cfg
-// mean 15 s, 15 s and 9 probes, negative ones leave the value as it is.
+// SetKeepAliveConfig sets all that concerns keep-alive (SO_KEEPALIVE,
+// TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT). Zero fields of cfg mean 15 s, 15 s
+// and 9 probes, negative ones leave the value as it is.
 func (c *Conn) SetKeepAliveConfig(cfg net.KeepAliveConfig) error {
 	return c.setOptions(func(o *tcp.Options) error { return setKeepAlive(o, cfg) })
 }
 
-// SetReadBuffer sets the size of the receive buffer in bytes. It bounds the
-// window offered to the peer, which never shrinks from the right.
+// SetReadBuffer sets the size of the receive buffer in bytes (SO_RCVBUF). It
+// bounds the window offered to the peer, which never shrinks from the right.
 func (c *Conn) SetReadBuffer(bytes int) error {
 	return c.setBuffer(func(o *tcp.Options) { o.RecvBuffer = max(bytes, 1) })
 }
 
-// SetWriteBuffer sets the size of the send buffer in bytes: what may be
-// written before the peer has acknowledged it.
+// SetWriteBuffer sets the size of the send buffer in bytes (SO_SNDBUF): what
+// may be written before the peer has acknowledged it.
 func (c *Conn) SetWriteBuffer(bytes int) error {
 	return c.setBuffer(func(o *tcp.Options) { o.SendBuffer = max(bytes, 1) })
 }
@@ -195,7 +209,8 @@ func (c *Conn) setBuffer(set func(*tcp.Options)) error {
 	return nil
 }
 
-// SetLinger says what Close does while data is unsent or unacknowledged:
+// SetLinger says what Close does while data is unsent or unacknowledged
+// (SO_LINGER):
 // negative (the default) sends it in the background, 0 drops it and resets
 // the connection, and sec > 0 waits up to that many seconds for it.
 func (c *Conn) SetLinger(sec int) error {

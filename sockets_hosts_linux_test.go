@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,68 +25,95 @@ type option struct {
 	level, code int
 	get         func(tcp.Options) int
 	set         func(*tcp.Options, int)
+
+	// apply sets an option of a connection that Options does not have.
+	apply func(*trivet.Conn, int) error
 }
 
 var (
+	tcpQuickAck = option{
+		name: "TCP_QUICKACK", level: unix.IPPROTO_TCP, code: unix.TCP_QUICKACK,
+		apply: func(c *trivet.Conn, v int) error { return c.SetQuickAck(v != 0) },
+	}
+	tcpSynCount = option{
+		name: "TCP_SYNCNT", level: unix.IPPROTO_TCP, code: unix.TCP_SYNCNT,
+		get: func(o tcp.Options) int { return cmp.Or(o.SynRetries, 6) },
+		set: func(o *tcp.Options, v int) { o.SynRetries = v },
+	}
+	tcpDeferAccept = option{
+		name: "TCP_DEFER_ACCEPT", level: unix.IPPROTO_TCP, code: unix.TCP_DEFER_ACCEPT,
+		get: func(o tcp.Options) int { return int(o.DeferAccept / time.Second) },
+		set: func(o *tcp.Options, v int) { o.DeferAccept = time.Duration(v) * time.Second },
+	}
+	tcpNotSentLowat = option{
+		name: "TCP_NOTSENT_LOWAT", level: unix.IPPROTO_TCP, code: unix.TCP_NOTSENT_LOWAT,
+		get: func(o tcp.Options) int { return o.NotSentLowat },
+		set: func(o *tcp.Options, v int) { o.NotSentLowat = v },
+	}
+	soRecvLowat = option{
+		name: "SO_RCVLOWAT", level: unix.SOL_SOCKET, code: unix.SO_RCVLOWAT,
+		get: func(o tcp.Options) int { return cmp.Or(o.RecvLowat, 1) },
+		set: func(o *tcp.Options, v int) { o.RecvLowat = v },
+	}
 	tcpNoDelay = option{
-		"TCP_NODELAY", unix.IPPROTO_TCP, unix.TCP_NODELAY,
-		func(o tcp.Options) int { return number(o.NoDelay) },
-		func(o *tcp.Options, v int) { o.NoDelay = v != 0 },
+		name: "TCP_NODELAY", level: unix.IPPROTO_TCP, code: unix.TCP_NODELAY,
+		get: func(o tcp.Options) int { return number(o.NoDelay) },
+		set: func(o *tcp.Options, v int) { o.NoDelay = v != 0 },
 	}
 	tcpCork = option{
-		"TCP_CORK", unix.IPPROTO_TCP, unix.TCP_CORK,
-		func(o tcp.Options) int { return number(o.Cork) },
-		func(o *tcp.Options, v int) { o.Cork = v != 0 },
+		name: "TCP_CORK", level: unix.IPPROTO_TCP, code: unix.TCP_CORK,
+		get: func(o tcp.Options) int { return number(o.Cork) },
+		set: func(o *tcp.Options, v int) { o.Cork = v != 0 },
 	}
 	tcpMaxSeg = option{
-		"TCP_MAXSEG", unix.IPPROTO_TCP, unix.TCP_MAXSEG,
-		func(o tcp.Options) int { return o.MaxSeg },
-		func(o *tcp.Options, v int) { o.MaxSeg = v },
+		name: "TCP_MAXSEG", level: unix.IPPROTO_TCP, code: unix.TCP_MAXSEG,
+		get: func(o tcp.Options) int { return o.MaxSeg },
+		set: func(o *tcp.Options, v int) { o.MaxSeg = v },
 	}
 	tcpUserTimeout = option{
-		"TCP_USER_TIMEOUT", unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT,
-		func(o tcp.Options) int { return int(o.UserTimeout / time.Millisecond) },
-		func(o *tcp.Options, v int) { o.UserTimeout = time.Duration(v) * time.Millisecond },
+		name: "TCP_USER_TIMEOUT", level: unix.IPPROTO_TCP, code: unix.TCP_USER_TIMEOUT,
+		get: func(o tcp.Options) int { return int(o.UserTimeout / time.Millisecond) },
+		set: func(o *tcp.Options, v int) { o.UserTimeout = time.Duration(v) * time.Millisecond },
 	}
 	soKeepAlive = option{
-		"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE,
-		func(o tcp.Options) int { return number(o.KeepAlive) },
-		func(o *tcp.Options, v int) { o.KeepAlive = v != 0 },
+		name: "SO_KEEPALIVE", level: unix.SOL_SOCKET, code: unix.SO_KEEPALIVE,
+		get: func(o tcp.Options) int { return number(o.KeepAlive) },
+		set: func(o *tcp.Options, v int) { o.KeepAlive = v != 0 },
 	}
 	tcpKeepIdle = option{
-		"TCP_KEEPIDLE", unix.IPPROTO_TCP, unix.TCP_KEEPIDLE,
-		func(o tcp.Options) int { return int(o.KeepIdle / time.Second) },
-		func(o *tcp.Options, v int) { o.KeepIdle = time.Duration(v) * time.Second },
+		name: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, code: unix.TCP_KEEPIDLE,
+		get: func(o tcp.Options) int { return int(o.KeepIdle / time.Second) },
+		set: func(o *tcp.Options, v int) { o.KeepIdle = time.Duration(v) * time.Second },
 	}
 	tcpKeepInterval = option{
-		"TCP_KEEPINTVL", unix.IPPROTO_TCP, unix.TCP_KEEPINTVL,
-		func(o tcp.Options) int { return int(o.KeepInterval / time.Second) },
-		func(o *tcp.Options, v int) { o.KeepInterval = time.Duration(v) * time.Second },
+		name: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, code: unix.TCP_KEEPINTVL,
+		get: func(o tcp.Options) int { return int(o.KeepInterval / time.Second) },
+		set: func(o *tcp.Options, v int) { o.KeepInterval = time.Duration(v) * time.Second },
 	}
 	tcpKeepCount = option{
-		"TCP_KEEPCNT", unix.IPPROTO_TCP, unix.TCP_KEEPCNT,
-		func(o tcp.Options) int { return o.KeepCount },
-		func(o *tcp.Options, v int) { o.KeepCount = v },
+		name: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, code: unix.TCP_KEEPCNT,
+		get: func(o tcp.Options) int { return o.KeepCount },
+		set: func(o *tcp.Options, v int) { o.KeepCount = v },
 	}
 	soSendBuffer = option{
-		"SO_SNDBUF", unix.SOL_SOCKET, unix.SO_SNDBUF,
-		func(o tcp.Options) int { return o.SendBuffer },
-		func(o *tcp.Options, v int) { o.SendBuffer = v },
+		name: "SO_SNDBUF", level: unix.SOL_SOCKET, code: unix.SO_SNDBUF,
+		get: func(o tcp.Options) int { return o.SendBuffer },
+		set: func(o *tcp.Options, v int) { o.SendBuffer = v },
 	}
 	soRecvBuffer = option{
-		"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF,
-		func(o tcp.Options) int { return o.RecvBuffer },
-		func(o *tcp.Options, v int) { o.RecvBuffer = v },
+		name: "SO_RCVBUF", level: unix.SOL_SOCKET, code: unix.SO_RCVBUF,
+		get: func(o tcp.Options) int { return o.RecvBuffer },
+		set: func(o *tcp.Options, v int) { o.RecvBuffer = v },
 	}
 	ipTOS = option{
-		"IP_TOS", unix.IPPROTO_IP, unix.IP_TOS,
-		func(o tcp.Options) int { return int(o.TOS) },
-		func(o *tcp.Options, v int) { o.TOS = uint8(v) },
+		name: "IP_TOS", level: unix.IPPROTO_IP, code: unix.IP_TOS,
+		get: func(o tcp.Options) int { return int(o.TOS) },
+		set: func(o *tcp.Options, v int) { o.TOS = uint8(v) },
 	}
 	ipTTL = option{
-		"IP_TTL", unix.IPPROTO_IP, unix.IP_TTL,
-		func(o tcp.Options) int { return cmp.Or(int(o.TTL), 64) },
-		func(o *tcp.Options, v int) { o.TTL = uint8(v) },
+		name: "IP_TTL", level: unix.IPPROTO_IP, code: unix.IP_TTL,
+		get: func(o tcp.Options) int { return cmp.Or(int(o.TTL), 64) },
+		set: func(o *tcp.Options, v int) { o.TTL = uint8(v) },
 	}
 	// Those of the listener and of the dial itself.
 	soReusePort = option{name: "SO_REUSEPORT", level: unix.SOL_SOCKET, code: unix.SO_REUSEPORT}
@@ -106,6 +136,12 @@ func (kernelHost) ip() string { return "127.0.0.1" }
 func (cfg config) control(_, _ string, rc syscall.RawConn) error {
 	var err error
 	cerr := rc.Control(func(fd uintptr) {
+		if cfg.Congestion != "" {
+			if err = unix.SetsockoptString(int(fd), unix.IPPROTO_TCP, unix.TCP_CONGESTION, cfg.Congestion); err != nil {
+				err = os.NewSyscallError("setsockopt", err)
+				return
+			}
+		}
 		for _, o := range cfg.Options {
 			if err = unix.SetsockoptInt(int(fd), o.option.level, o.option.code, o.value); err != nil {
 				err = os.NewSyscallError("setsockopt", err)
@@ -162,6 +198,20 @@ func (kernelHost) set(c net.Conn, o option, v int) error {
 	return onFD(c, func(fd int) error { return unix.SetsockoptInt(fd, o.level, o.code, v) })
 }
 
+func (kernelHost) congestion(c net.Conn) (name string) {
+	onFD(c, func(fd int) (err error) {
+		name, err = unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+		return err
+	})
+	return name
+}
+
+func (kernelHost) setCongestion(c net.Conn, name string) error {
+	return onFD(c, func(fd int) error {
+		return unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
+	})
+}
+
 // kernelStates are the states by their numbers in TCP_INFO.
 var kernelStates = map[uint8]tcp.State{
 	unix.BPF_TCP_ESTABLISHED: tcp.StateEstablished,
@@ -202,6 +252,7 @@ func (kernelHost) info(c net.Conn) (i info) {
 		}
 		i.Unread, _ = unix.IoctlGetInt(fd, unix.SIOCINQ)
 		i.Unacked, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+		i.NotSent, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
 		return nil
 	})
 	return i
@@ -237,6 +288,19 @@ func (kernelHost) waiting(listeners ...net.Listener) (n int) {
 	return n
 }
 
+// blocked waits until a goroutine waits in f.
+func (kernelHost) blocked(r *run, f string) {
+	buf := make([]byte, 1<<22)
+	r.until(f+" waits", func() bool {
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "[IO wait") && strings.Contains(g, f) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // trivetHost is Trivet: one host, or two with a link between.
 type trivetHost struct {
 	client, server *trivet.Stack
@@ -260,6 +324,7 @@ func (h *trivetHost) ip() string { return h.address }
 func (h *trivetHost) listen(cfg config, network, address string) (net.Listener, error) {
 	lc := trivet.ListenConfig{
 		Stack: h.server, Backlog: cfg.Backlog, KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig,
+		Options: tcp.Options{Congestion: cfg.Congestion},
 	}
 	for _, o := range cfg.Options {
 		switch o.option.name {
@@ -276,11 +341,10 @@ func (h *trivetHost) dial(ctx context.Context, cfg config, network, address stri
 	d := trivet.Dialer{
 		Stack: h.client, Timeout: cfg.Timeout, Deadline: cfg.Deadline, LocalAddr: cfg.LocalAddr,
 		KeepAlive: cfg.KeepAlive, KeepAliveConfig: cfg.KeepAliveConfig,
+		Options: tcp.Options{Congestion: cfg.Congestion},
 	}
 	for _, o := range cfg.Options {
-		switch o.option.name {
-		case soReuseAddr.name:
-		default:
+		if o.option.name != soReuseAddr.name { // which is always set
 			o.option.set(&d.Options, o.value)
 		}
 	}
@@ -293,9 +357,18 @@ func (*trivetHost) get(c net.Conn, o option) (int, error) {
 
 func (*trivetHost) set(c net.Conn, o option, v int) error {
 	tc := c.(*trivet.Conn)
+	if o.apply != nil {
+		return o.apply(tc, v)
+	}
 	all := tc.Options()
 	o.set(&all, v)
 	return tc.SetOptions(all)
+}
+
+func (*trivetHost) congestion(c net.Conn) string { return c.(*trivet.Conn).Info().Congestion }
+
+func (*trivetHost) setCongestion(c net.Conn, name string) error {
+	return c.(*trivet.Conn).SetCongestion(name)
 }
 
 func (*trivetHost) info(c net.Conn) info {
@@ -304,12 +377,15 @@ func (*trivetHost) info(c net.Conn) info {
 		t.State = tcp.StateClosed // what TCP_INFO says: TIME-WAIT is not the socket's
 	}
 	return info{
-		State: t.State.String(), SndMSS: t.SndMSS, Unread: t.Unread, Unacked: t.Unacked + t.NotSent,
+		State: t.State.String(), SndMSS: t.SndMSS, Unread: t.Unread, Unacked: t.Unacked + t.NotSent, NotSent: t.NotSent,
 		Options:       negotiated(t.Timestamps, t.SACK, t.WindowScale),
 		BytesReceived: t.BytesReceived, BytesSent: t.BytesSent, BytesRetrans: t.BytesRetrans,
 		DataOut: t.DataSegsOut, DataIn: t.DataSegsIn, Retransmits: t.Retransmits,
 	}
 }
+
+// blocked waits until all goroutines wait.
+func (*trivetHost) blocked(*run, string) { synctest.Wait() }
 
 // deaf unplugs the link between the hosts.
 func (h *trivetHost) deaf(*testing.T, ...any) { h.unplug() }

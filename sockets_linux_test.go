@@ -137,7 +137,8 @@ type config struct {
 	KeepAlive       time.Duration
 	KeepAliveConfig net.KeepAliveConfig
 
-	Options []optionValue // set before connect, or listen
+	Congestion string
+	Options    []optionValue // set before connect, or listen
 }
 
 // optionValue is a socket option and what it is set to.
@@ -154,27 +155,29 @@ type host interface {
 	dial(ctx context.Context, cfg config, network, address string) (net.Conn, error)
 	get(net.Conn, option) (int, error)
 	set(net.Conn, option, int) error
+	congestion(net.Conn) string
+	setCongestion(net.Conn, string) error
 	info(net.Conn) info
 	// deaf lets nothing arrive any more at any of the sockets.
 	deaf(*testing.T, ...any)
 	// waiting returns how many connections wait to be accepted at the
 	// listeners, which are all that the case has.
 	waiting(...net.Listener) int
+	// blocked waits until the case's call in the function f waits for input.
+	blocked(r *run, f string)
 }
 
 // info is what TCP_INFO, SIOCINQ and SIOCOUTQ tell on both sides.
 type info struct {
-	State           string
-	Unread, Unacked int // bytes; Unacked counts what was not sent, too
-	SndMSS          int
-	Options         string
-	BytesReceived   uint64
-	DataOut, DataIn uint64 // segments
-	Retransmits     int
-	SndWScale       uint8
-	RcvWScale       uint8
-	BytesSent       uint64
-	BytesRetrans    uint64
+	State   string
+	Options string
+
+	Unread, Unacked, NotSent int // bytes; Unacked counts what was not sent, too
+	SndMSS                   int
+
+	BytesSent, BytesReceived, BytesRetrans uint64
+	DataOut, DataIn                        uint64 // segments
+	Retransmits                            int
 }
 
 // run is one run of a case on one host. It collects the outcomes.

@@ -196,6 +196,29 @@ var listenCases = []socketCase{
 			c2.Close()
 		}
 	}},
+	{
+		name: "a local port for two destinations, without SO_REUSEADDR", rows: []int{89},
+		differs: "Dialer behaves as if SO_REUSEADDR were set: the 4-tuple is known when it is asked",
+		want:    []string{"another: <nil>"},
+		run: func(r *run) {
+			c, _ := r.pair()
+			_, err := r.dial(context.Background(), config{LocalAddr: c.LocalAddr()}, "tcp", r.listener().Addr().String())
+			r.saw("another", err)
+		},
+	},
+	{
+		name: "listen on the port of a connection that was dialled", rows: []int{84}, on: oneHost,
+		differs: "RFC 9293, MUST-42: connections are no reason not to listen; a dialled one of Linux is, without SO_REUSEADDR",
+		want:    []string{"listen: <nil>"},
+		run: func(r *run) {
+			c, _ := r.pair()
+			l, err := r.listen(config{}, "tcp", c.LocalAddr().String())
+			r.saw("listen", err)
+			if err == nil {
+				l.Close()
+			}
+		},
+	},
 	{name: "a client comes back to TIME-WAIT of the server", rows: []int{91}, run: func(r *run) {
 		l := r.listener()
 		c := r.connect(l)

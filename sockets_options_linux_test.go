@@ -100,6 +100,107 @@ var optionCases = []socketCase{
 		r.read(p, 10)
 		r.read(p, 10)
 	}},
+	{name: "TCP_QUICKACK", rows: []int{64}, run: func(r *run) {
+		c, p := r.pair()
+		r.must(r.set(p, tcpQuickAck, 0))
+		r.saw("off, at once", r.ackedAtOnce(c, p))
+		r.must(r.set(p, tcpQuickAck, 1))
+		quick := false
+		for try := 0; try < 100 && !quick; try++ { // a busy machine is late sometimes
+			r.must(r.set(p, tcpQuickAck, 1))
+			quick = r.ackedAtOnce(c, p)
+		}
+		r.saw("on, at once", quick)
+	}},
+	{name: "TCP_SYNCNT", rows: []int{68}, run: func(r *run) {
+		l := r.listener()
+		c := r.connect(l, optionValue{tcpSynCount, 3})
+		r.values(c, tcpSynCount)
+		r.values(r.accept(l), tcpSynCount)
+		r.setting(c, tcpSynCount, -1, 1, 127, 128)
+		_, err := r.dial(context.Background(), config{Options: []optionValue{{tcpSynCount, 128}}}, "tcp", l.Addr().String())
+		r.saw("dial", err)
+	}},
+	{name: "TCP_SYNCNT of a dial", rows: []int{14, 68}, on: twoHosts, run: func(r *run) {
+		l := r.listener()
+		r.deaf(r.T, l)
+		_, err := r.dial(context.Background(), config{Options: []optionValue{{tcpSynCount, 1}}}, "tcp", l.Addr().String())
+		r.saw("dial", err)
+	}},
+	{name: "TCP_DEFER_ACCEPT", rows: []int{69}, run: func(r *run) {
+		l := r.listener(optionValue{tcpDeferAccept, 30})
+		c := r.connect(l)
+		r.state(c, "ESTABLISHED")
+		r.must(l.SetDeadline(time.Now().Add(100 * time.Millisecond)))
+		_, err := l.Accept()
+		r.saw("accept", err)
+		r.write(c, "x")
+		p := r.accept(l)
+		r.saw("data is there", r.info(p).Unread)
+		r.write(p, "answer")
+		r.read(c, 10)
+	}},
+	{name: "TCP_DEFER_ACCEPT, FIN only", rows: []int{69}, run: func(r *run) {
+		l := r.listener(optionValue{tcpDeferAccept, 30})
+		c := r.connect(l)
+		r.must(c.CloseWrite())
+		p := r.accept(l)
+		r.name(p.LocalAddr(), "listener")
+		r.name(p.RemoteAddr(), "dialler")
+		r.read(p, 10)
+	}},
+	{name: "TCP_NOTSENT_LOWAT", rows: []int{74}, run: func(r *run) {
+		for _, low := range []int{0, 1 << 14} {
+			c, p := r.pair()
+			r.must(c.SetWriteBuffer(1 << 20))
+			r.must(p.SetReadBuffer(1 << 16))
+			if low != 0 {
+				r.must(r.set(c, tcpNotSentLowat, low))
+				r.values(c, tcpNotSentLowat)
+			}
+			n := r.fill(c)
+			r.saw("much unsent", r.info(c).NotSent > 100_000)
+			r.must(c.CloseWrite())
+			k, err := io.Copy(io.Discard, p)
+			r.saw("all of it", k == int64(n), err)
+		}
+	}},
+	{name: "SO_RCVLOWAT", rows: []int{75}, run: func(r *run) {
+		c, p := r.pair()
+		r.values(p, soRecvLowat)
+		r.must(r.set(p, soRecvLowat, 10))
+		r.values(p, soRecvLowat)
+		r.write(c, "four")
+		r.arrived(p, 4)
+		r.read(p, 20) // Read returns what there is
+		done := make(chan struct{})
+		go readAtLowat(r, p, done)
+		r.blocked(r, "readAtLowat")
+		r.must2(c.Write([]byte("four")))
+		r.arrived(p, 4)
+		r.blocked(r, "readAtLowat") // still
+		r.must2(c.Write([]byte("sixsix")))
+		<-done
+		go readAtLowat(r, p, done)
+		r.blocked(r, "readAtLowat")
+		r.must2(c.Write([]byte("end")))
+		r.must(c.Close())
+		<-done
+	}},
+	{name: "TCP_CONGESTION", rows: []int{76}, run: func(r *run) {
+		l := r.listenOn(config{Congestion: "reno"}, r.ip()+":0")
+		c, err := r.dial(context.Background(), config{Congestion: "reno"}, "tcp", l.Addr().String())
+		r.must(err)
+		defer c.Close()
+		r.saw("congestion", r.congestion(c), r.congestion(r.accept(l)))
+		r.sawErrno("set", r.setCongestion(c, "nosuch"))
+		r.sawErrno("set", r.setCongestion(c, "reno"))
+		r.saw("congestion", r.congestion(c))
+		_, err = r.dial(context.Background(), config{Congestion: "nosuch"}, "tcp", l.Addr().String())
+		r.saw("dial", err)
+		_, err = r.listen(config{Congestion: "nosuch"}, "tcp", r.ip()+":0")
+		r.saw("listen", err)
+	}},
 	{name: "TCP_MAXSEG", rows: []int{65}, run: func(r *run) {
 		c, p := r.pair()
 		r.setting(c, tcpMaxSeg, -1, 0, 87, 88, 32767, 32768)
@@ -201,6 +302,24 @@ var optionCases = []socketCase{
 		r.connect(l)
 		r.values(r.accept(l), tcpUserTimeout, tcpCork, tcpNoDelay, soKeepAlive)
 	}},
+}
+
+// readAtLowat is a Read of which the case waits until it waits.
+func readAtLowat(r *run, c net.Conn, done chan<- struct{}) {
+	r.read(c, 20)
+	done <- struct{}{}
+}
+
+// ackedAtOnce reports whether a segment from c is acknowledged before the
+// delay of an acknowledgement is over, 40 ms.
+func (r *run) ackedAtOnce(c, peer net.Conn) bool {
+	r.Helper()
+	start := time.Now()
+	r.must2(c.Write([]byte("x")))
+	r.until("it is acknowledged", func() bool { return r.info(c).Unacked == 0 })
+	took := time.Since(start)
+	r.must2(peer.Read(make([]byte, 1)))
+	return took < 35*time.Millisecond
 }
 
 // values notes what options are.
