@@ -2,6 +2,7 @@ package trace
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/trivet-net/trivet/seqnum"
@@ -167,12 +168,18 @@ func (f *finder) ending() {
 		e := &f.ends[s]
 		last[s] = e.first
 		var waiting tcp.Time
+		var again []string // the FINs that started TIME-WAIT anew
 		for _, it := range e.items {
 			last[s] = it.state
+			if it.seg != nil && slices.Contains(it.rules, tcp.RuleTimeWaitFin) {
+				again = append(again, fmt.Sprintf("#%d", it.seg.packet.Number))
+			}
 			for _, edge := range it.edges {
 				switch {
 				case edge.to == tcp.StateTimeWait:
 					waiting = it.time
+				case edge.rule == tcp.RuleTimeWaitExpired && again != nil:
+					f.add(msgFindTimeWaitAgain, e.host, short(it.time.Sub(waiting)), strings.Join(again, ", "))
 				case edge.rule == tcp.RuleTimeWaitExpired:
 					f.add(msgFindTimeWait, e.host, short(it.time.Sub(waiting)))
 				case edge.rule == tcp.RuleRetriesExhausted || edge.rule == tcp.RuleSynAckExhausted:

@@ -120,14 +120,33 @@ func newDrawing(l *Ladder) *drawing {
 			}
 		}
 	}
-	// The longer the conversation, the fewer places: seven characters do.
-	d.timePlaces = 4
+	d.timePlaces = l.talk.places()
+	// The longer the conversation, the fewer places.
 	for limit := 100.0; end.Sub(l.talk.start).Seconds() >= limit && d.timePlaces > 1; limit *= 10 {
 		d.timePlaces--
 	}
 	d.timeWidth = max(len(d.clock(end)), len("time"))
 	d.arrowWidth = l.style.Width - noteWidth - gap - 2*(d.timeWidth+stateWidth+2)
 	return d
+}
+
+// places returns how many decimal places of a second show the time that the
+// fastest packet took: 4, and more when it took less than 100 us.
+func (t *conversation) places() int {
+	const most = 9
+	places := 4
+	unit := 100 * time.Microsecond
+	for _, seg := range t.segments {
+		if seg.arrive == nil {
+			continue
+		}
+		took := seg.arrive.time.Sub(seg.send.time)
+		for took > 0 && took < unit && places < most {
+			places++
+			unit /= 10
+		}
+	}
+	return places
 }
 
 // clock prints a moment in seconds since the start of the log.

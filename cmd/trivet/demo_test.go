@@ -54,6 +54,45 @@ func TestDemoGolden(t *testing.T) {
 	}
 }
 
+// However short the round trip, moments that differ are printed differently.
+func TestDemoShortRTT(t *testing.T) {
+	for _, rtt := range []string{"10ns", "1us", "100us"} {
+		out, stderr, status := demoOutput(t, "--rtt", rtt)
+		if status != exitOK || stderr != "" {
+			t.Fatalf("--rtt %s: status %d, stderr %q", rtt, status, stderr)
+		}
+		for line := range strings.SplitSeq(out, "\n") {
+			if !strings.Contains(line, "-- #") || !strings.Contains(line, "> ") {
+				continue
+			}
+			sent := strings.Fields(line)[0]
+			if strings.Count(line, sent) > 1 {
+				t.Errorf("--rtt %s: a packet arrives when it leaves: %s", rtt, line)
+			}
+		}
+	}
+}
+
+// A FIN that comes again starts TIME-WAIT anew, and the findings say so.
+func TestDemoTimeWaitAgain(t *testing.T) {
+	again := 0
+	for seed := 1; seed <= 20; seed++ {
+		out, _, _ := demoOutput(t, "--loss", "0.2", "--seed", fmt.Sprint(seed))
+		_, text, _ := strings.Cut(out, "was in TIME-WAIT for ")
+		plain := strings.HasPrefix(text, "60 s (2MSL).")
+		began := strings.Contains(text, " s: 2MSL, which began again with #")
+		if plain == began {
+			t.Errorf("seed %d: TIME-WAIT: %.60s", seed, text)
+		}
+		if began {
+			again++
+		}
+	}
+	if again == 0 {
+		t.Error("no seed repeats the last FIN")
+	}
+}
+
 // Whatever the loss, the demo ends and says how; with moderate loss the page
 // always arrives.
 func TestDemoWithLoss(t *testing.T) {
