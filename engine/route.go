@@ -27,11 +27,13 @@ type Interface struct {
 	Loopback bool
 }
 
-// The bounds of an interface's MTU, in bytes: room for the smallest segment
-// that a peer can ask for with the largest headers, IPv6's least MTU (RFC 8200,
+// MinMTU is the least MTU of an interface, in bytes: room for the smallest
+// segment that a peer can ask for with the largest headers.
+const MinMTU = 88
+
+// The other bounds of an interface's MTU, in bytes: IPv6's least MTU (RFC 8200,
 // Section 5), and the longest IPv4 packet.
 const (
-	minMTU  = 88
 	minMTU6 = 1280
 	maxMTU  = 65535
 )
@@ -60,7 +62,7 @@ func (e *Engine) AddInterface(i Interface) error {
 	if n.byIndex(i.Index) != nil {
 		return syscall.EEXIST
 	}
-	if i.MTU < minMTU || i.MTU > maxMTU {
+	if i.MTU < MinMTU || i.MTU > maxMTU {
 		return syscall.EINVAL
 	}
 	i.Prefixes = slices.Clone(i.Prefixes)

@@ -9,12 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/link"
 	"github.com/trivet-net/trivet/link/tun"
 )
@@ -53,8 +55,8 @@ func (f *hostFlags) check() error {
 	switch {
 	case f.tun.Name == "" || len(f.addrs) == 0 || len(f.peers) == 0:
 		return usagef("--tun, --addr and --peer are needed")
-	case f.tun.MTU == 0:
-		return usagef("--mtu must be from %d to %d", tun.MinMTU, tun.MaxMTU)
+	case f.tun.MTU < engine.MinMTU || f.tun.MTU > tun.MaxMTU:
+		return usagef("--mtu %d is not from %d to %d", f.tun.MTU, engine.MinMTU, tun.MaxMTU)
 	case f.msl < minMSL || f.msl > maxMSL:
 		return usagef("--msl %v is not from %v to %v", f.msl, minMSL, maxMSL)
 	case f.shards < 0:
@@ -123,11 +125,40 @@ func (h *host) close(ctx context.Context) {
 }
 
 // interruptible returns a context that the first SIGINT or SIGTERM ends; the
-// second ends the program, as without it.
+// second ends the program, with the status that a shell gives to a signal. It
+// does so itself: a shell that starts the program in the background of a script
+// has SIGINT ignored, and that is how it would be again without a handler.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	ctx, cancel := context.WithCancel(ctx)
+	signals, done := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the command
+		for first := true; ; first = false {
+			select {
+			case s := <-signals:
+				if !first {
+					os.Exit(signalStatus(s))
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, sync.OnceFunc(func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	})
+}
+
+// signalStatus is the exit status of a program that a signal ended, as shells
+// tell it.
+func signalStatus(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return exitFailure
 }
 
 // resolve looks names up as other programs of this machine do: the queries go

@@ -394,6 +394,47 @@ func TestServeAndTerminate(t *testing.T) {
 	}
 }
 
+// A second signal ends the program at once, even where SIGINT was ignored when
+// it began, as it is for what a script starts in the background.
+func TestSecondSignal(t *testing.T) {
+	for _, tt := range []struct {
+		first, second os.Signal
+		status        int
+	}{
+		{os.Interrupt, os.Interrupt, 130},
+		{syscall.SIGTERM, os.Interrupt, 130},
+		{os.Interrupt, syscall.SIGTERM, 143},
+	} {
+		t.Run(fmt.Sprintf("%v, %v", tt.first, tt.second), func(t *testing.T) {
+			netns.New(t)
+			args := append([]string{"-c", `trap "" INT; exec "$0" "$@"`, os.Args[0], "serve", "--drain", "1h"}, setting{}.hostArgs()...)
+			cmd := exec.Command("/bin/sh", args...)
+			cmd.Env = append(os.Environ(), "TRIVET_TEST_MAIN=1")
+			cmd.Stderr = t.Output()
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			waitFor(t, stdout, "Ctrl-C ends it.\n")
+			c, err := net.Dial("tcp", "10.1.0.2:9") // it would be waited for
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			cmd.Process.Signal(tt.first)
+			waitFor(t, stdout, "Closing")
+			cmd.Process.Signal(tt.second)
+			if cmd.Wait(); cmd.ProcessState.ExitCode() != tt.status {
+				t.Errorf("serve ends with %v, want status %d", cmd.ProcessState, tt.status)
+			}
+		})
+	}
+}
+
 // A peer that never closes is reset when the drain time is over.
 func TestServeDrain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
