@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -187,6 +188,17 @@ func TestOpenErrors(t *testing.T) {
 	want(t, err, unix.EPERM, "unshare -Urn")
 	if out := ns.Run("ip", "link"); strings.Contains(out, "trivet1") {
 		t.Errorf("a device is left behind:\n%s", out)
+	}
+}
+
+// Where the device file itself cannot be opened, a network namespace of one's
+// own is no way out, and is not proposed.
+func TestExplainOpen(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.EACCES, unix.EPERM} {
+		err := explain(&os.PathError{Op: "open", Path: devicePath, Err: errno}, "trivet0")
+		if s := err.Error(); !errors.Is(err, errno) || !strings.Contains(s, "chmod 666 /dev/net/tun") || strings.Contains(s, "unshare") {
+			t.Errorf("explain(open: %v) = %q", errno, s)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,10 +12,17 @@ import (
 // explain says what to do about the errors that a user of the device can do
 // something about. The error itself stays for errors.Is.
 func explain(err error, name string) error {
+	denied := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+	_, opening := errors.AsType[*os.PathError](err)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+	case denied && opening:
+		// A namespace is no help here: in one of your own you are not the file's
+		// root.
+		return fmt.Errorf("tun: no permission to open %s: run as root, or let this user read and write it "+
+			"(as root: chmod 666 %[1]s): %w", devicePath, err)
+	case denied:
 		return fmt.Errorf("tun: no permission for device %s: run as root, give the program the capability "+
 			"(setcap cap_net_admin+ep PROGRAM), or run it in a network namespace of your own "+
 			"(unshare -Urn PROGRAM): %w", name, err)
