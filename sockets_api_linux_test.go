@@ -104,7 +104,7 @@ var apiCases = []socketCase{
 		c, p := r.pair()
 		r.must(c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)))
 		n, err := c.Write(make([]byte, 64<<20))
-		r.saw("write", n > 0, n < 64<<20, err)
+		r.saw("write", n < 64<<20, err)
 		r.must(c.CloseWrite())
 		all, err := io.Copy(io.Discard, p)
 		r.saw("all that was taken", all == int64(n), err)

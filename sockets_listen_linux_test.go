@@ -182,7 +182,7 @@ var listenCases = []socketCase{
 	}},
 	{name: "a local port for two destinations", rows: []int{22, 89}, run: func(r *run) {
 		l, other := r.listener(), r.listener()
-		reuse := config{Options: []optionValue{{soReuseAddr, 1}}}
+		reuse := config{LocalAddr: bound, Options: []optionValue{{soReuseAddr, 1}}}
 		c, err := r.dial(context.Background(), reuse, "tcp", l.Addr().String())
 		r.must(err)
 		defer c.Close()
@@ -201,7 +201,7 @@ var listenCases = []socketCase{
 		differs: "Dialer behaves as if SO_REUSEADDR were set: the 4-tuple is known when it is asked",
 		want:    []string{"another: <nil>"},
 		run: func(r *run) {
-			c, _ := r.pair()
+			c := r.connectBound(r.listener())
 			_, err := r.dial(context.Background(), config{LocalAddr: c.LocalAddr()}, "tcp", r.listener().Addr().String())
 			r.saw("another", err)
 		},
@@ -211,7 +211,7 @@ var listenCases = []socketCase{
 		differs: "RFC 9293, MUST-42: connections are no reason not to listen; a dialled one of Linux is, without SO_REUSEADDR",
 		want:    []string{"listen: <nil>"},
 		run: func(r *run) {
-			c, _ := r.pair()
+			c := r.connectBound(r.listener())
 			l, err := r.listen(config{}, "tcp", c.LocalAddr().String())
 			r.saw("listen", err)
 			if err == nil {
@@ -221,7 +221,7 @@ var listenCases = []socketCase{
 	},
 	{name: "a client comes back to TIME-WAIT of the server", rows: []int{91}, run: func(r *run) {
 		l := r.listener()
-		c := r.connect(l)
+		c := r.connectBound(l)
 		p := r.accept(l)
 		r.must(p.Close())
 		r.read(c, 10)
@@ -240,7 +240,7 @@ var listenCases = []socketCase{
 	}},
 	{name: "a client's own TIME-WAIT", rows: []int{90}, run: func(r *run) {
 		l := r.listener()
-		reuse := config{Options: []optionValue{{soReuseAddr, 1}}}
+		reuse := config{LocalAddr: bound, Options: []optionValue{{soReuseAddr, 1}}}
 		c, err := r.dial(context.Background(), reuse, "tcp", l.Addr().String())
 		r.must(err)
 		p := r.accept(l)
@@ -272,4 +272,18 @@ var listenCases = []socketCase{
 			r.saw("close", c.Close())
 		}
 	}},
+}
+
+// bound is a local address whose port is chosen by bind, not by connect: the
+// kernel may use a port that connect chose for other connections too, those of
+// other tests.
+var bound = &net.TCPAddr{}
+
+// connectBound is connect from the address bound.
+func (r *run) connectBound(l net.Listener) tcpConn {
+	r.Helper()
+	c, err := r.dial(context.Background(), config{LocalAddr: bound}, "tcp", l.Addr().String())
+	r.must(err)
+	r.Cleanup(func() { c.Close() })
+	return c.(tcpConn)
 }
