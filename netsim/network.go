@@ -91,7 +91,7 @@ func (n *Network) Host(name string) *trivet.Stack {
 	}
 	n.boot(h)
 	n.wires.Lock()
-	h.endpoint = n.fabric.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.deliver, func(sim.Port) {})
+	h.endpoint = n.fabric.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.deliver, func(sim.Attachment) {})
 	n.wires.Unlock()
 	n.hosts = append(n.hosts, h)
 	return h.stack

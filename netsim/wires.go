@@ -54,7 +54,7 @@ func (h *host) deliver(port int, p *wire.Packet) {
 // attach gives the host's stack its end of the i-th link. n.mu is held.
 func (n *Network) attach(h *host, i int) {
 	n.wires.Lock()
-	p := h.endpoint.Port(i)
+	p := h.endpoint.Attachment(i)
 	e := &end{network: n, host: h, port: p, arrived: make(chan struct{}, 1), closed: make(chan struct{})}
 	h.ends = append(h.ends, e)
 	n.wires.Unlock()
@@ -77,7 +77,7 @@ func (n *Network) attach(h *host, i int) {
 type end struct {
 	network *Network
 	host    *host
-	port    sim.Port
+	port    sim.Attachment
 
 	// These are guarded by Network.wires.
 	inbox wire.Batch // arrived; bounded by what senders have under way

@@ -30,6 +30,9 @@ type Fabric struct {
 	scratch  []byte
 
 	filter func(now tcp.Time, p *trace.Packet) Verdict
+	rules  []*Rule
+	boxes  int // middleboxes on all links
+	sight  sight
 }
 
 // NewFabric returns a network without anything in it. The clock is asked for
@@ -109,7 +112,7 @@ func (f *Fabric) interrupt(now tcp.Time, x *line) {
 // observed reports whether packets have to cross links one by one, since
 // somebody looks at them.
 func (f *Fabric) observed() bool {
-	return f.onPacket != nil || f.filter != nil
+	return f.onPacket != nil || f.filter != nil || len(f.rules) > 0 || f.boxes > 0
 }
 
 // tell shows a packet to the hook.
@@ -174,7 +177,7 @@ type Endpoint struct {
 // AddEndpoint adds a host. Deliver is called with every packet that arrives,
 // which it borrows, and may call the Fabric. Attached is called when a link is
 // joined to the endpoint, with what the host needs to know of it.
-func (f *Fabric) AddEndpoint(name string, addrs []netip.Addr, deliver func(port int, p *wire.Packet), attached func(Port)) *Endpoint {
+func (f *Fabric) AddEndpoint(name string, addrs []netip.Addr, deliver func(port int, p *wire.Packet), attached func(Attachment)) *Endpoint {
 	e := &Endpoint{station: station{name: name, addrs: addrs}, deliver: deliver}
 	e.input = func(_ tcp.Time, at *port, p *wire.Packet) { e.deliver(at.index, p) }
 	e.attached = func(at *port) { attached(at.describe()) }
@@ -182,8 +185,8 @@ func (f *Fabric) AddEndpoint(name string, addrs []netip.Addr, deliver func(port 
 	return e
 }
 
-// Port is what a host needs to know of a link that it is joined to.
-type Port struct {
+// Attachment is what a host needs to know of a link that it is joined to.
+type Attachment struct {
 	Index         int
 	MTU, MaxSuper int
 	// Addrs are the host's own addresses on the link, Routes where it leads:
@@ -192,11 +195,11 @@ type Port struct {
 	Routes []netip.Prefix
 }
 
-// Port returns what there is to know of the i-th link of the endpoint.
-func (e *Endpoint) Port(i int) Port { return e.ports[i].describe() }
+// Attachment returns what there is to know of the i-th link of the endpoint.
+func (e *Endpoint) Attachment(i int) Attachment { return e.ports[i].describe() }
 
-func (at *port) describe() Port {
-	p := Port{Index: at.index, MTU: at.mtu, MaxSuper: at.super}
+func (at *port) describe() Attachment {
+	p := Attachment{Index: at.index, MTU: at.mtu, MaxSuper: at.super}
 	fits := func(a netip.Addr) bool { return a.Is4() || at.mtu >= minMTU6 }
 	for _, a := range at.station.addrs {
 		if fits(a) {

@@ -41,7 +41,7 @@ func (h *Host) Reboot() {
 	}
 	h.boot()
 	for i := range h.ports {
-		h.addInterface(h.Port(i))
+		h.addInterface(h.Attachment(i))
 	}
 }
 
@@ -65,7 +65,7 @@ func (h *Host) boot() {
 
 // addInterface tells the engine of a link. The addresses are the host's own
 // alone; routes lead to the others.
-func (h *Host) addInterface(p Port) {
+func (h *Host) addInterface(p Attachment) {
 	config := engine.Interface{Index: p.Index, MTU: p.MTU, MaxSuper: p.MaxSuper}
 	for _, a := range p.Addrs {
 		config.Prefixes = append(config.Prefixes, netip.PrefixFrom(a, a.BitLen()))

@@ -41,6 +41,7 @@ type line struct {
 	fabric   *Fabric
 	pipe     *Pipe
 	from, to *port
+	boxes    []Middlebox
 }
 
 // Connect joins two nodes by a link, over which hosts reach each other's
@@ -204,18 +205,41 @@ func (x *line) look(data []byte) {
 	now, number := f.clock(), x.number()
 	var v Verdict
 	if f.filter != nil {
-		p := trace.Packet{Number: number, From: x.from.station.name, To: x.to.station.name, Sent: now, Data: data}
+		p := x.sending(number, now, data)
 		v = f.filter(now, &p)
 	}
-	x.enter(number, now, data, v)
+	if len(f.rules) == 0 && len(x.boxes) == 0 {
+		x.enter(number, now, data, v)
+		return
+	}
+	c := f.sight.look(now, number, x, data)
+	v, holder := f.judge(c, v)
+	if holder == nil {
+		x.pass(0, c, v)
+		return
+	}
+	f.tell(now, x.sending(number, now, data))
+	holder.keep(x, c)
 }
 
-// enter sends a packet and tells of it.
+// sending describes a packet that is being sent.
+func (x *line) sending(number int, sent tcp.Time, data []byte) trace.Packet {
+	return trace.Packet{Number: number, From: x.from.station.name, To: x.to.station.name, Sent: sent, Data: data}
+}
+
+// enter tells of a packet and sends it.
 func (x *line) enter(number int, now tcp.Time, data []byte, v Verdict) {
+	x.fabric.tell(now, x.sending(number, now, data))
+	x.proceed(number, now, data, v)
+}
+
+// proceed sends a packet of which was told when it was sent.
+func (x *line) proceed(number int, sent tcp.Time, data []byte, v Verdict) {
 	f := x.fabric
-	p := trace.Packet{Number: number, From: x.from.station.name, To: x.to.station.name, Sent: now, Data: data}
-	f.tell(now, p)
-	if fate := x.pipe.Send(now, number, data, v); fate.Lost() {
+	now := f.clock()
+	c := f.parcels.plain(copyOf(data), number, sent)
+	if fate := x.pipe.send(now, c, v); fate.Lost() {
+		p := x.sending(number, sent, data)
 		p.Fate, p.End = fate, now
 		f.tell(now, p)
 	}

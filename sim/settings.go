@@ -74,9 +74,14 @@ func (s Settings) Check() error {
 		name string
 		v    float64
 	}{
-		{"loss", s.Loss}, {"duplicate", s.Duplicate}, {"reorder", s.Reorder}, {"corrupt", s.Corrupt},
-		{"burst: to bad", s.Burst.ToBad}, {"burst: to good", s.Burst.ToGood},
-		{"burst: loss in good", s.Burst.LossGood}, {"burst: loss in bad", s.Burst.LossBad},
+		{"loss", s.Loss},
+		{"duplicate", s.Duplicate},
+		{"reorder", s.Reorder},
+		{"corrupt", s.Corrupt},
+		{"burst: to bad", s.Burst.ToBad},
+		{"burst: to good", s.Burst.ToGood},
+		{"burst: loss in good", s.Burst.LossGood},
+		{"burst: loss in bad", s.Burst.LossBad},
 	} {
 		if !(p.v >= 0 && p.v <= 1) {
 			return fmt.Errorf("sim: %s must be a probability from 0 to 1, not %v", p.name, p.v)
@@ -86,9 +91,13 @@ func (s Settings) Check() error {
 		name string
 		v    time.Duration
 	}{
-		{"delay", s.Delay}, {"jitter", s.Jitter}, {"reorder delay", s.ReorderDelay},
-		{"reorder jitter", s.ReorderJitter}, {"CoDel target", s.CoDelTarget},
-		{"CoDel interval", s.CoDelInterval}, {"coalesce", s.Coalesce},
+		{"delay", s.Delay},
+		{"jitter", s.Jitter},
+		{"reorder delay", s.ReorderDelay},
+		{"reorder jitter", s.ReorderJitter},
+		{"CoDel target", s.CoDelTarget},
+		{"CoDel interval", s.CoDelInterval},
+		{"coalesce", s.Coalesce},
 	} {
 		if d.v < 0 {
 			return fmt.Errorf("sim: %s must not be negative, is %v", d.name, d.v)
