@@ -33,6 +33,8 @@ type Fabric struct {
 	rules  []*Rule
 	boxes  int // middleboxes on all links
 	sight  sight
+
+	middles int // routers and NATs
 }
 
 // NewFabric returns a network without anything in it. The clock is asked for

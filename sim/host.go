@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"net/netip"
+	"syscall"
 
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
@@ -17,6 +18,7 @@ type Host struct {
 	cfg          engine.Config
 	engine       *engine.Engine
 	boots        int
+	down         bool // crashed
 	dirty        bool // the engine may have something to send or to wake
 	out          wire.Batch
 }
@@ -31,15 +33,34 @@ func (h *Host) Addr6() netip.Addr { return h.addr6 }
 // After Reboot it is another one.
 func (h *Host) Engine() *engine.Engine { return h.engine }
 
-// Reboot is a crash: the host forgets every connection and listener, without
-// a word to anyone, and starts anew with the same addresses. Callbacks of its
-// old connections are never called. OnEvent is told of it as a call "reboot" of
-// no connection.
+// Reboot is a crash, and Boot at once. OnEvent is told of it as a call "reboot"
+// of no connection.
 func (h *Host) Reboot() {
+	h.Crash()
+	h.Boot()
+}
+
+// Crash makes the host forget every connection and listener, without a word to
+// anyone. Callbacks of its old connections are never called. Until Boot it
+// hears and says nothing.
+func (h *Host) Crash() {
+	if h.down {
+		return
+	}
+	h.boot()
+	h.down = true
+}
+
+// Boot starts the host anew after Crash, with the same addresses. OnEvent is
+// told of it as a call "reboot" of no connection.
+func (h *Host) Boot() {
+	if !h.down {
+		return
+	}
+	h.down = false
 	if h.network.cfg.OnEvent != nil {
 		h.network.cfg.OnEvent(h.name, &tcp.Event{Time: h.network.now, Kind: tcp.EventCall, Call: "reboot"})
 	}
-	h.boot()
 	for i := range h.ports {
 		h.addInterface(h.Attachment(i))
 	}
@@ -66,6 +87,9 @@ func (h *Host) boot() {
 // addInterface tells the engine of a link. The addresses are the host's own
 // alone; routes lead to the others.
 func (h *Host) addInterface(p Attachment) {
+	if h.down {
+		return // Boot will
+	}
 	config := engine.Interface{Index: p.Index, MTU: p.MTU, MaxSuper: p.MaxSuper}
 	for _, a := range p.Addrs {
 		config.Prefixes = append(config.Prefixes, netip.PrefixFrom(a, a.BitLen()))
@@ -84,6 +108,9 @@ func (h *Host) addInterface(p Attachment) {
 // input hands an arrived packet to the engine.
 func (h *Host) input(_ int, p *wire.Packet) {
 	h.network.count()
+	if h.down {
+		return
+	}
 	h.engine.Input(h.network.now, p)
 	h.dirty = true
 	h.network.settle()
@@ -106,7 +133,7 @@ func (h *Host) output() {
 
 // Dial opens a connection to an address and port, from a port of the host's
 // choice. Await(tcp.Connected) tells when it is open; see engine.Engine.Dial
-// for errors.
+// for errors; a host that is down gives ENETDOWN.
 func (h *Host) Dial(remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
 	return h.DialFrom(netip.AddrPort{}, remote, opt)
 }
@@ -114,6 +141,9 @@ func (h *Host) Dial(remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
 // DialFrom is Dial from a given local address or port, each of which may be
 // zero.
 func (h *Host) DialFrom(local, remote netip.AddrPort, opt tcp.Options) (*Conn, error) {
+	if h.down {
+		return nil, syscall.ENETDOWN
+	}
 	c, err := h.engine.Dial(h.network.now, local, remote, opt)
 	if err != nil {
 		return nil, err
@@ -130,6 +160,9 @@ func (h *Host) Listen(port uint16, accept func(*Conn)) (*Listener, error) {
 
 // ListenWith is Listen with all that an engine offers; its Waker is set here.
 func (h *Host) ListenWith(addr netip.AddrPort, opt engine.ListenOptions, accept func(*Conn)) (*Listener, error) {
+	if h.down {
+		return nil, syscall.ENETDOWN
+	}
 	l := &Listener{host: h, boot: h.boots, accept: accept}
 	opt.Waker = l
 	el, err := h.engine.Listen(h.network.now, addr, opt)

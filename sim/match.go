@@ -130,7 +130,7 @@ func Any(matches ...Match) Match {
 }
 
 // Nth matches the packets with the given numbers, from 1, of those it is asked
-// about.
+// about. Like all that count it is made for one rule.
 func Nth(numbers ...int) Match {
 	n := 0
 	return func(*Crossing) bool {

@@ -29,17 +29,17 @@ func sendTen(p *pair) (received *bytes.Buffer) {
 // Rules do what they say to the packets that are meant, count these, and leave
 // the others alone.
 func TestRules(t *testing.T) {
-	third := []Match{From("client"), Data, Nth(3)}
+	third := func() []Match { return []Match{From("client"), Data, Nth(3)} }
 	for _, tt := range []struct {
 		name       string
 		rule       func(*Network) *Rule
 		repeats    int // segments sent again
 		duplicates uint64
 	}{
-		{"count", func(n *Network) *Rule { return n.Count(third...) }, 0, 0},
-		{"drop", func(n *Network) *Rule { return n.Drop(third...) }, 1, 0},
-		{"corrupt", func(n *Network) *Rule { return n.Corrupt(third...) }, 1, 0},
-		{"duplicate", func(n *Network) *Rule { return n.Duplicate(third...) }, 0, 1},
+		{"count", func(n *Network) *Rule { return n.Count(third()...) }, 0, 0},
+		{"drop", func(n *Network) *Rule { return n.Drop(third()...) }, 1, 0},
+		{"corrupt", func(n *Network) *Rule { return n.Corrupt(third()...) }, 1, 0},
+		{"duplicate", func(n *Network) *Rule { return n.Duplicate(third()...) }, 0, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPair(t, 1, engine.Config{}, Symmetric(rtt20))
