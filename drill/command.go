@@ -43,6 +43,8 @@ func (s *settings) shell(words []string) error {
 			}
 		}
 		return nil
+	case name == "echo" && len(args) == 3 && args[1] == ">":
+		return s.echo(args[0], args[2])
 	case name == "dd":
 		return s.dd(args)
 	case name == "ip" && len(args) == 6 && strings.Join(args[:5], " ") == "link set dev tun0 mtu":
@@ -68,6 +70,18 @@ func harmless(name string, args []string) bool {
 		return line == "" || line == "-n"
 	}
 	return false
+}
+
+// echo writes to one of the kernel's files: a sysctl, or a parameter of its
+// CUBIC, which Trivet's has no use for.
+func (s *settings) echo(text, file string) error {
+	switch {
+	case strings.HasPrefix(file, "/proc/sys/"):
+		return s.setSysctl(file + "=" + text)
+	case strings.HasPrefix(file, "/sys/module/tcp_cubic/parameters/"):
+		return nil
+	}
+	return &unsupported{"command echo to " + file}
 }
 
 // dd makes a file of zeros.
@@ -147,8 +161,12 @@ func shellWord(text string) (string, int) {
 	return b.String(), len(text)
 }
 
-// dropRedirections leaves out "> file", "2>&1" and "&> file".
+// dropRedirections leaves out "> file", "2>&1" and "&> file", but for echo,
+// which does nothing else.
 func dropRedirections(words []string) []string {
+	if len(words) > 0 && words[0] == "echo" {
+		return words
+	}
 	var out []string
 	for i := 0; i < len(words); i++ {
 		w := strings.TrimLeft(words[i], "12&")

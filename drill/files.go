@@ -120,6 +120,9 @@ func (r *runner) splice(c *Call, _ *pendingCall) (attempt, error) {
 // spliceIn moves up to n bytes from a socket to a pipe.
 func (r *runner) spliceIn(s *socket, p *pipe, n int) attempt {
 	return func() (outcome, bool) {
+		if s.conn.Info(r.now).Urgent == 1 && s.values["SO_OOBINLINE"] == 0 {
+			return outcome{}, true // splice does not pass urgent data
+		}
 		try := r.receive(transfer{socket: s, n: int64(min(n, pipeSize-*p.inside))})
 		o, over := try()
 		if over && o.n > 0 {

@@ -263,6 +263,11 @@ func (r *runner) epollWait(c *Call, p *pendingCall) (attempt, error) {
 	if e.Kind == ExprList {
 		want = e.List
 	}
+	for _, item := range d.epoll.items {
+		if item.socket.zerocopy {
+			return nil, &unsupported{"the error queue"}
+		}
+	}
 	p.deadline = r.timeout(ms)
 	return func() (outcome, bool) {
 		found := d.epoll.ready(r, int(most))

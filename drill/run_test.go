@@ -90,7 +90,7 @@ func TestRunUnsupported(t *testing.T) {
 		{"`nstat | grep x`\n0 close(3) = 0", "command nstat | grep x nstat"},
 		{"0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)", "gre packets"},
 		{"0 < udp 1 > 2 (10)", "UDP packets"},
-		{opened + "+0 send(4, ..., 10, MSG_ZEROCOPY) = 10", "MSG_ZEROCOPY"},
+		{opened + "+0 recv(4, ..., 10, MSG_ERRQUEUE) = 0", "the error queue"},
 		{opened + "+0 setsockopt(4, SOL_TCP, TCP_NO_SUCH, [1], 4) = 0", "socket option TCP_NO_SUCH"},
 		{opened + "+0 %{ assert tcpi_no_such == 1 }%", "code: unknown name tcpi_no_such"},
 		{opened + "+0 `sysctl -q net.ipv4.tcp_sack=0`", "a setting that changes while connections are open"},

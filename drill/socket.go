@@ -28,6 +28,7 @@ type socket struct {
 	failed     syscall.Errno // taken from conn, not told yet
 	readAt     uint32        // offset in the stream of the next byte read
 	shutWrite  bool
+	zerocopy   bool // something was sent with MSG_ZEROCOPY
 }
 
 // socket is socket(2).

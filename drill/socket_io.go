@@ -7,7 +7,10 @@ import (
 )
 
 // ioFlags are the MSG_ flags that need no feature of their own.
-const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR
+//
+// MSG_ZEROCOPY is one: it lets the kernel copy, and only what it then tells in
+// the error queue is wanting.
+const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
@@ -15,7 +18,6 @@ var flagFeatures = []struct {
 	feature string
 }{
 	{"MSG_FASTOPEN", "TCP Fast Open"},
-	{"MSG_ZEROCOPY", "MSG_ZEROCOPY"},
 	{"MSG_ERRQUEUE", "the error queue"},
 	{"MSG_OOB", "urgent data"},
 	{"MSG_TRUNC", "MSG_TRUNC"},
@@ -224,8 +226,11 @@ func (r *runner) receive(t transfer) attempt {
 			// there is.
 			return outcome{n: min(t.n, int64(unread))}, true
 		}
-		n, errno, err := s.readSome(r.now, b[got:])
+		n, errno, err := s.readSome(r.now, b[got:s.urgentMark(r.now, got, len(b))])
 		got += n
+		if n > 0 && s.conn.Info(r.now).Urgent == 1 && s.values["SO_OOBINLINE"] == 0 {
+			return outcome{n: int64(got), check: err}, true // the mark: the next read goes on behind it
+		}
 		switch {
 		case err != nil:
 			return outcome{n: int64(got), check: err}, true
@@ -237,6 +242,26 @@ func (r *runner) receive(t transfer) attempt {
 			return outcome{}, false
 		}
 		return outcome{n: int64(got)}, true
+	}
+}
+
+// urgentMark returns how far a read of got to want bytes may go: without
+// SO_OOBINLINE to the last byte of urgent data, which is taken out of the stream
+// (tcp(7)).
+func (s *socket) urgentMark(now tcp.Time, got, want int) int {
+	if s.values["SO_OOBINLINE"] != 0 {
+		return want
+	}
+	switch urgent := s.conn.Info(now).Urgent; urgent {
+	case 0:
+		return want
+	case 1:
+		if n, _ := s.conn.Read(now, make([]byte, 1)); n > 0 {
+			s.readAt++
+		}
+		return want
+	default:
+		return min(want, got+urgent-1)
 	}
 }
 
@@ -287,6 +312,7 @@ func (r *runner) transmit(t transfer) attempt {
 			s.failed = 0
 			return failed(e), true
 		}
+		s.zerocopy = s.zerocopy || (t.n > 0 && s.values["SO_ZEROCOPY"] != 0 && t.flags&constants["MSG_ZEROCOPY"] != 0)
 		n, errno, check := r.writeSome(s, int(t.n)-sent, t.sendFlags())
 		sent += n
 		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0

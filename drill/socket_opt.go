@@ -23,10 +23,10 @@ func optionName(c *Call) (string, error) {
 var optionFeatures = map[string]string{
 	"TCP_FASTOPEN": "TCP Fast Open", "TCP_FASTOPEN_CONNECT": "TCP Fast Open", "TCP_FASTOPEN_KEY": "TCP Fast Open",
 	"TCP_FASTOPEN_NO_COOKIE": "TCP Fast Open",
-	"SO_ZEROCOPY":            "MSG_ZEROCOPY", "TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
-	"SO_TIMESTAMPING": "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
+	"TCP_ZEROCOPY_RECEIVE":   "TCP_ZEROCOPY_RECEIVE",
+	"SO_TIMESTAMPING":        "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
 	"TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
-	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue", "IP_FREEBIND": "IP_FREEBIND",
+	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue",
 	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
 	"SO_MAX_PACING_RATE": "SO_MAX_PACING_RATE", "SO_BUSY_POLL": "SO_BUSY_POLL",
 	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
@@ -129,7 +129,7 @@ func seconds(v int64, d *time.Duration) syscall.Errno {
 func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, error) {
 	o := &s.opt
 	switch name {
-	case "SO_REUSEADDR", "SO_REUSEPORT", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
+	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_ZEROCOPY", "IP_FREEBIND", "IPV6_FREEBIND", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
 	case "SO_SNDBUF":
 		o.SendBuffer = int(2 * v)
 		s.values[name] = int64(o.WithDefaults().SendBuffer)

@@ -41,6 +41,10 @@ type Info struct {
 	Unread, RecvBuffer           int // SIOCINQ is Unread
 	OutOfOrder                   int
 
+	// Urgent is how many bytes from the next one to be read to the last of the
+	// urgent data, which is in the stream as all other; 0: none.
+	Urgent int
+
 	// Totals.
 	BytesSent, BytesAcked, BytesReceived, BytesRetrans uint64
 	SegsOut, SegsIn, DataSegsOut, DataSegsIn           uint64

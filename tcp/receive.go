@@ -26,6 +26,7 @@ func (c *Conn) read(p []byte) (int, error) {
 		return 0, syscall.EAGAIN
 	case c.rcvbuf.size > 0:
 		n := c.rcvbuf.read(p)
+		c.rcv.up = seqnum.Max(c.rcv.up, c.readPos())
 		c.account()
 		c.windowFreed()
 		return n, nil
@@ -53,6 +54,9 @@ func (c *Conn) SetQuickAck(on bool) {
 	c.rcv.quick = quickAcks
 	c.wants.ack = c.wants.ack || c.timerRunning(TimerDelayedAck)
 }
+
+// readPos is the sequence number of the next byte that the user reads.
+func (c *Conn) readPos() seqnum.Value { return c.rcv.nxt.Add(-seqnum.Size(c.rcvbuf.size)) }
 
 // window is RCV.WND: what the peer may still send, as announced.
 func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }

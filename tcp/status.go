@@ -152,6 +152,9 @@ func (c *Conn) Info(now Time) Info {
 	if c.ooo != nil {
 		i.OutOfOrder = c.ooo.size
 	}
+	if c.state >= StateSynReceived {
+		i.Urgent = max(0, c.rcv.up.Diff(c.readPos()))
+	}
 	return i
 }
 

@@ -209,7 +209,13 @@ func TestUrgent(t *testing.T) {
 	d.c.Input(d.now, urgent(1, 3, "abc"))
 	d.wantRule(RuleUrgent)
 	d.c.Input(d.now, urgent(4, 0, "def"))
+	if n := d.c.Info(d.now).Urgent; n != 3 {
+		t.Errorf("%d urgent bytes are left, want 3 (MUST-33)", n)
+	}
 	d.wantRead(6, nil)
+	if n := d.c.Info(d.now).Urgent; n != 0 {
+		t.Errorf("%d urgent bytes are left, want none", n)
+	}
 	d = connState(t, StateCloseWait)
 	d.c.Input(d.now, urgent(2, 9, ""))
 	if len(d.trace) > 0 {
