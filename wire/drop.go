@@ -11,7 +11,7 @@ const (
 	DropVersion           // neither IPv4 nor IPv6
 	DropHeader            // a header length or total length that cannot be
 	DropIPChecksum        // IPv4 header checksum wrong
-	DropFragment          // a fragment: reassembly is not supported
+	DropFragment          // a fragment: of a datagram to be put together, or one that cannot be
 	DropSourceRoute       // a source route option or routing header
 	DropAddress           // source or destination address that cannot be
 	DropNotLocal          // not for one of our addresses
@@ -24,13 +24,15 @@ const (
 	DropICMPChecksum      // ICMP checksum wrong
 	DropICMPType          // an ICMP message we have no use for
 	DropSuperSegment      // offload metadata that does not fit the packet
+	DropNoPort            // nobody has the UDP port
+	DropQueueFull         // the receive queue of the UDP socket is full
 	NumDrops
 )
 
 var dropNames = [NumDrops]string{
 	"none", "short", "version", "header", "ip-checksum", "fragment", "source-route", "address",
 	"not-local", "protocol", "tcp-header", "tcp-checksum", "udp-header", "udp-checksum",
-	"icmp-header", "icmp-checksum", "icmp-type", "super-segment",
+	"icmp-header", "icmp-checksum", "icmp-type", "super-segment", "no-port", "queue-full",
 }
 
 // String returns the reason's name, "tcp-checksum".

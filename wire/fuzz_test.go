@@ -21,6 +21,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(ipv6Packet(ipv6HopByHop, []byte{ipv6Fragment, 0, 1, 4, 0, 0, 0, 0, ProtoTCP, 0, 0, 0, 0, 0, 0, 0}, nil),
 		uint8(2), uint8(0), int16(0))
+	for _, vector := range []string{vectorQuery4, vectorQuery6, vectorFragment4, vectorFragment6} {
+		f.Add(bytesOf(f, vector), uint8(0), uint8(0), int16(0))
+	}
 	f.Add(ipv4Packet([]byte{1, 131, 3, 4}, nil, nil), uint8(2), uint8(0), int16(0))
 	f.Fuzz(func(t *testing.T, b []byte, state, divide uint8, segSize int16) {
 		p := dividedAt(b, int(divide))
@@ -57,7 +60,12 @@ func dividedAt(b []byte, n int) Packet {
 // parseAny parses a packet as whatever it is.
 func parseAny(t *testing.T, p *Packet) {
 	var ip IP
-	if p.ParseIP(&ip) != DropNone {
+	switch p.ParseIP(&ip) {
+	case DropNone:
+	case DropFragment:
+		parseFragment(t, p)
+		return
+	default:
 		return
 	}
 	if ip.Len != p.Len() || ip.HeaderLen > ip.Len {
@@ -78,10 +86,37 @@ func parseAny(t *testing.T, p *Packet) {
 			answer(t, p, &ip)
 		}
 	default:
+		var g Membership
+		if p.ParseMembership(&ip, &g) == DropNone && (g.Kind == 0 || g.Version == 0) {
+			t.Fatalf("ParseMembership = %+v, want a kind and a version", g)
+		}
+		p.IsMLD(&ip)
 		var m ICMP
 		if p.ParseICMP(&ip, &m) == DropNone && m.Kind == ICMPEcho {
 			answer(t, p, &ip)
 		}
+	}
+}
+
+// parseFragment parses a fragment, and makes a datagram of it as if it were the
+// only one.
+func parseFragment(t *testing.T, p *Packet) {
+	var f Fragment
+	if p.ParseFragment(&f) != DropNone {
+		return
+	}
+	if f.HeaderLen+f.DataLen != p.Len() || f.Offset+f.DataLen > maxPacket {
+		t.Fatalf("fragment of %d bytes is %+v", p.Len(), f)
+	}
+	header := f.WholeHeader(bytes.Clone(p.Contiguous()[:f.HeaderLen]), f.DataLen, f.CE)
+	if header == nil {
+		return
+	}
+	var whole Packet
+	whole.SetBytes(append(header, p.AppendTo(nil)[f.HeaderLen:]...))
+	var ip IP
+	if d := whole.ParseIP(&ip); d == DropNone && ip.Protocol != f.Protocol && ip.Version == 4 {
+		t.Fatalf("protocol of the whole is %d, of the fragment %d", ip.Protocol, f.Protocol)
 	}
 }
 

@@ -52,6 +52,10 @@ const (
 	ICMPv6UnknownNextHeader = 1
 )
 
+// ICMPReassemblyTimeout is the code of ICMPTimeExceeded that says that fragments
+// were missing, in both versions (RFC 792; RFC 4443, Section 3.3).
+const ICMPReassemblyTimeout = 1
+
 const (
 	icmpHeaderLen = 8
 	icmpCodeFrag  = 4 // "fragmentation needed", of icmpUnreachable

@@ -13,6 +13,7 @@ type Unreachable uint8
 const (
 	UnreachablePort     Unreachable = iota // nobody listens on the UDP port
 	UnreachableProtocol                    // the protocol is not spoken
+	UnreachableTimeout                     // fragments were missing when the time was up
 )
 
 // The longest error messages, in bytes, IP header included: RFC 1812, Section
@@ -48,12 +49,17 @@ func (p *Packet) BuildUnreachable(ip *IP, in *Packet, why Unreachable, id uint16
 	switch {
 	case ip.Version == 4 && why == UnreachablePort:
 		h[0], h[1] = icmpUnreachable, ICMPPortUnreachable
+	case ip.Version == 4 && why == UnreachableTimeout:
+		h[0], h[1] = icmpTimeExceeded, ICMPReassemblyTimeout
 	case ip.Version == 4:
 		h[0], h[1] = icmpUnreachable, ICMPProtocolUnreachable
 	default:
 		room = maxICMPv6Error - ipv6HeaderLen - icmpHeaderLen
 		h[0], h[1] = icmpv6Unreachable, ICMPv6PortUnreachable
-		if why == UnreachableProtocol {
+		switch why {
+		case UnreachableTimeout:
+			h[0], h[1] = icmpv6TimeExceeded, ICMPReassemblyTimeout
+		case UnreachableProtocol:
 			h[0], h[1] = icmpv6ParameterProblem, ICMPv6UnknownNextHeader
 			at, _, _ := skipExtensions(in.Contiguous())
 			binary.BigEndian.PutUint32(h[4:], uint32(at))
