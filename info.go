@@ -88,6 +88,8 @@ func (s *Stats) add(t *engine.Stats) {
 	s.ICMPSuppressed += t.ICMPSuppressed
 	s.NoRoute += t.NoRoute
 	s.ReplyOverflows += t.ReplyOverflows
+	s.UDP.Add(&t.UDP)
+	s.Fragments.Add(&t.Fragments)
 	s.Conns += t.Conns
 	s.HalfOpen += t.HalfOpen
 	s.TimeWaits += t.TimeWaits

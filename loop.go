@@ -33,10 +33,19 @@ func (s *Stack) receive(a *attachment) {
 	defer close(a.done)
 	pkts := make([]wire.Packet, batchSize)
 	owner := make([]uint8, batchSize)
+	var strays wire.Batch
 	for {
 		n, err := a.link.Read(pkts)
 		a.rxPackets.Add(uint64(n))
-		s.deliver(a, pkts[:n], owner)
+		for i := range pkts[:n] {
+			pkts[i].Link = a.index
+		}
+		merged := n
+		if !a.offloads.Has(link.RxMerged) {
+			merged = wire.Merge(pkts[:n])
+		}
+		s.deliver(pkts[:n], merged, owner, &strays)
+		s.deliverStrays(&strays)
 		if err == nil {
 			continue
 		}
@@ -47,26 +56,33 @@ func (s *Stack) receive(a *attachment) {
 	}
 }
 
-// deliver hands packets to the shards that they belong to.
-func (s *Stack) deliver(a *attachment, pkts []wire.Packet, owner []uint8) {
-	n := len(pkts)
-	if !a.offloads.Has(link.RxMerged) {
-		n = wire.Merge(pkts)
-	}
+// deliver hands the first n packets to the shards that they belong to, and
+// releases all.
+func (s *Stack) deliver(pkts []wire.Packet, n int, owner []uint8, strays *wire.Batch) {
 	var present uint64 // shards that get something
 	for i := range pkts[:n] {
-		pkts[i].Link = a.index
 		owner[i] = uint8(s.shards[0].engine.ShardOf(&pkts[i]))
 		present |= 1 << owner[i]
 	}
 	for i, sh := range s.shards {
 		if present&(1<<i) != 0 {
-			sh.input(pkts[:n], i, owner)
+			sh.input(pkts[:n], i, owner, strays)
 		}
 	}
 	for i := range pkts {
 		pkts[i].Release()
 	}
+}
+
+// deliverStrays hands on what was put together from fragments.
+func (s *Stack) deliverStrays(strays *wire.Batch) {
+	if strays.Len() == 0 {
+		return
+	}
+	var none wire.Batch // whole packets leave no strays
+	owner := make([]uint8, strays.Len())
+	s.deliver(strays.Packets, strays.Len(), owner, &none)
+	strays.Reset()
 }
 
 // transmit writes the packets of out to their links and releases them. plain

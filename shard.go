@@ -127,8 +127,9 @@ func (s *shard) tick() {
 	s.settle(now)
 }
 
-// input processes the packets that belong to this shard.
-func (s *shard) input(pkts []wire.Packet, index int, owner []uint8) {
+// input processes the packets that belong to this shard. Those that it has put
+// together from fragments, and that may belong to others, are added to strays.
+func (s *shard) input(pkts []wire.Packet, index int, owner []uint8, strays *wire.Batch) {
 	now := s.lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -139,6 +140,7 @@ func (s *shard) input(pkts []wire.Packet, index int, owner []uint8) {
 			s.engine.Input(now, &pkts[i])
 		}
 	}
+	s.engine.Strays(strays)
 	s.settle(now)
 }
 

@@ -194,7 +194,7 @@ func TestShards(t *testing.T) {
 		{0x60, 1, 2},
 		make([]byte, 60),
 		ipPacket(addrB, addrA, wire.ProtoTCP, []byte{1, 2, 3}),
-		ipPacket(addrB, addrA, wire.ProtoUDP, make([]byte, 8)),
+		ipPacket(addrB, addrA, wire.ProtoUDP, []byte{1, 2, 3}),
 		icmpPacket(addrB, addrA, 8, 0, 0, nil),
 	} {
 		if got := hosts[1].e.ShardOf(packetOf(b)); got != 0 {

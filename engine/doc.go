@@ -1,6 +1,7 @@
 // Package engine is one shard of a host, sans-IO: every connection whose
 // 4-tuple hashes to it, with listeners, half-open connections, TIME-WAIT
-// records, ports, and below them IP and ICMP.
+// records, ports, the UDP sockets of its ports, and below them IP with fragments,
+// ICMP, and the host's part of multicast.
 //
 // An Engine has four verbs. Input takes a packet that arrived, Output gives
 // the packets to be sent, Advance fires timers, NextTimeout says when Advance
@@ -21,9 +22,8 @@
 // multiply. Every table and queue has a bound and a counter that says when it
 // was hit (Stats).
 //
-// Known limits: no fragments, no IPv6 neighbour discovery (links carry IP
-// packets), no UDP but for the ICMP answer that says so, no cache of path MTUs
-// beyond the connection that learnt one. Data on a SYN is not taken; its
+// Known limits: no IPv6 neighbour discovery (links carry IP packets), groups from
+// all sources only. Data on a SYN is not taken; its
 // sender sends it again after the handshake (RFC 9293, Section 3.10.7.2,
 // leaves the choice). A client whose ACK of a SYN cookie is lost and that waits
 // to be spoken to may hang. There is no privilege to use ports under 1024.

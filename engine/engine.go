@@ -15,7 +15,10 @@ type Engine struct {
 	table     table // connections and half-open connections
 	listeners listeners
 	timeWaits timeWaits
-	paths     pathMTUs
+	udp       udpTable
+	groups    groups
+	fragments reassemblies
+	paths     pathMTUs // that TCP has learnt
 	timers    timers
 	ports     portSlots
 	resets    limiter
@@ -25,15 +28,23 @@ type Engine struct {
 	dirty    dirtyList
 	replies  replies
 	wakes    []wake
-	stats    Stats // but for what Stats computes
+
+	datagrams     sendQueue
+	datagramPaths pathMTUs
+	fragmentIDs   [fragmentSlots]uint32
+	strays        wire.Batch // put together here, for other shards
+
+	stats Stats // but for what Stats computes
 
 	// Room to work in: what a packet holds, and what a connection sends.
 	ip    wire.IP
 	seg   wire.Segment
 	icmp  wire.ICMP
-	udp   wire.UDP
 	reply wire.Segment
-	segs  tcp.Batch
+
+	datagram wire.UDP
+	whole    wire.Packet // before it is cut
+	segs     tcp.Batch
 }
 
 // New returns an engine without interfaces.
@@ -60,11 +71,14 @@ func (e *Engine) Advance(now tcp.Time) {
 		}
 	}
 	e.expireTimeWaits(now)
+	e.expireFragments(now)
+	e.advanceGroups(now)
 }
 
 // NextTimeout returns when Advance is to be called, 0 for never.
 func (e *Engine) NextTimeout() tcp.Time {
-	return tcp.Earliest(e.timers.first(), e.timeWaits.nextExpiry())
+	next := tcp.Earliest(e.timers.first(), e.timeWaits.nextExpiry())
+	return tcp.Earliest(next, tcp.Earliest(e.fragments.nextExpiry(), e.groups.next))
 }
 
 // settle does what follows from a connection's change: it goes to the list of
@@ -114,6 +128,7 @@ func (e *Engine) detach(c *Conn) {
 type wake struct {
 	conn     *Conn
 	listener *Listener
+	udp      *UDPSocket
 }
 
 // Waker is told that something a user waits for has come. Wake is called from
@@ -129,6 +144,10 @@ func (e *Engine) Wake() {
 				c.awaited &^= r
 				c.Waker.Wake(r)
 			}
+			continue
+		}
+		if s := e.wakes[i].udp; s != nil {
+			s.woken()
 			continue
 		}
 		l := e.wakes[i].listener

@@ -22,10 +22,12 @@ func (e *Engine) inputICMP(now tcp.Time, p *wire.Packet) {
 		if reply := e.nextICMP(now); reply != nil {
 			reply.BuildEchoReply(&e.ip, p, 0)
 		}
-	case m.Kind == wire.ICMPEchoReply || m.Protocol != wire.ProtoTCP:
-		e.drop(now, wire.DropICMPType)
-	default:
+	case m.Kind != wire.ICMPEchoReply && m.Protocol == wire.ProtoTCP:
 		e.inputError(now, m)
+	case m.Kind != wire.ICMPEchoReply && m.Protocol == wire.ProtoUDP:
+		e.inputUDPError(now, m)
+	default:
+		e.drop(now, wire.DropICMPType)
 	}
 }
 
@@ -121,23 +123,15 @@ func errorOf(m *wire.ICMP, is4 bool) (errno syscall.Errno, hard bool) {
 const noNextHeader = 59
 
 // inputUnknown answers a packet of a protocol that is not spoken here: RFC
-// 1122, Sections 3.2.2.1 and 4.1.3.1; RFC 4443, Sections 3.1 and 3.4. It came to
-// one address from one address, as those sections want it.
+// 1122, Section 3.2.2.1; RFC 4443, Section 3.4. It came to one address from one
+// address, as those sections want it.
 func (e *Engine) inputUnknown(now tcp.Time, p *wire.Packet) {
-	why := wire.UnreachableProtocol
-	if e.ip.Protocol == wire.ProtoUDP {
-		if d := p.ParseUDP(&e.ip, &e.udp); d != wire.DropNone {
-			e.drop(now, d)
-			return
-		}
-		why = wire.UnreachablePort
-	}
 	e.drop(now, wire.DropProtocol)
 	if e.ip.Version == 6 && e.ip.Protocol == noNextHeader {
 		return
 	}
 	if reply := e.nextICMP(now); reply != nil {
-		reply.BuildUnreachable(&e.ip, p, why, 0)
+		reply.BuildUnreachable(&e.ip, p, wire.UnreachableProtocol, 0)
 	}
 }
 

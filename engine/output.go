@@ -13,11 +13,13 @@ func (e *Engine) Output(now tcp.Time, out *wire.Batch) (more bool) {
 	before := out.Len()
 	limit := before + batchPackets
 	e.replies.flush(out, limit)
+	// Half of the room is for connections, so that neither waits for the other.
+	e.datagrams.flush(out, before+batchPackets/2)
 	for out.Len() < limit && e.dirty.first != nil {
 		e.outputConn(now, e.dirty.pop(), out)
 	}
 	e.stats.PacketsOut += uint64(out.Len() - before)
-	return e.dirty.first != nil || !e.replies.empty()
+	return e.dirty.first != nil || !e.replies.empty() || !e.datagrams.empty()
 }
 
 // outputConn sends everything that a connection may send now.

@@ -88,6 +88,7 @@ func (e *Engine) RemoveInterface(index int) {
 	n.routes = slices.DeleteFunc(n.routes, func(r route) bool { return r.to.Index == index })
 	n.interfaces = slices.DeleteFunc(n.interfaces, func(i *Interface) bool { return i.Index == index })
 	n.changed()
+	e.groups.forgetInterface(index)
 }
 
 // AddRoute sends packets for prefix out by the interface. Errors: ENODEV when
@@ -166,6 +167,24 @@ func (i *Interface) contains(a netip.Addr) bool {
 // IPv4 networks.
 func (n *network) isBroadcast(a *wire.Addr) bool {
 	return slices.Contains(n.broadcast, *a)
+}
+
+var broadcastToAll = wire.Addr{10: 0xff, 11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff}
+
+// isToMany reports whether a is a group, or a broadcast address here.
+func (n *network) isToMany(a *wire.Addr) bool {
+	return isMulticast(a) || a.Is4() && (*a == broadcastToAll || n.isBroadcast(a))
+}
+
+// owner returns the interface that has the host's address a; nil for none.
+func (n *network) owner(a *wire.Addr) *Interface {
+	ip := a.Netip()
+	for _, i := range n.interfaces {
+		if slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Addr() == ip }) {
+			return i
+		}
+	}
+	return nil
 }
 
 // find returns the interface by which packets for a leave; nil when there is

@@ -22,6 +22,8 @@ type keys struct {
 	spread    key // among listeners that share a port
 	cookie    key // of all of a SYN cookie
 	cookieLow key // of its lower part, which changes with time
+	fragment  key // where identifications of fragmented datagrams begin
+	delay     key // of random times, which reports about groups wait for
 }
 
 func newKeys(secret *[32]byte) keys {
@@ -34,6 +36,8 @@ func newKeys(secret *[32]byte) keys {
 		spread:    deriveKey(secret, "listener"),
 		cookie:    deriveKey(secret, "cookie"),
 		cookieLow: deriveKey(secret, "cookie, lower part"),
+		fragment:  deriveKey(secret, "fragment identification"),
+		delay:     deriveKey(secret, "delay"),
 	}
 }
 

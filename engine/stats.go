@@ -19,14 +19,19 @@ type Stats struct {
 	ICMPSuppressed                 uint64 // over ICMPRate
 	NoRoute                        uint64 // packets not sent: no way to their destination
 	ReplyOverflows                 uint64 // packets not sent: too many wait for Output
-	Conns, HalfOpen, TimeWaits     int    // now
-	Listeners, Orphans, AcceptWait int    // now
+	UDP                            UDPStats
+	Fragments                      FragmentStats
+	Conns, HalfOpen, TimeWaits     int // now
+	Listeners, Orphans, AcceptWait int // now
 }
 
 // Stats returns the counts.
 func (e *Engine) Stats() Stats {
 	s := e.stats
 	s.TCP = *e.tcp.Counters
+	s.UDP.Sockets = e.udp.size
+	s.Fragments = e.fragments.stats
+	s.Fragments.Waiting = len(e.fragments.byKey)
 	s.TimeWaits = e.timeWaits.size
 	s.HalfOpen = e.halfOpen
 	s.Conns = e.table.size - e.halfOpen
@@ -35,4 +40,24 @@ func (e *Engine) Stats() Stats {
 		s.AcceptWait += l.backlog.waiting()
 	}
 	return s
+}
+
+// Add adds the counts of another shard.
+func (s *UDPStats) Add(t *UDPStats) {
+	s.In += t.In
+	s.Out += t.Out
+	s.NoPort += t.NoPort
+	s.QueueFull += t.QueueFull
+	s.Fragmented += t.Fragmented
+	s.Sockets += t.Sockets
+}
+
+// Add adds the counts of another shard.
+func (s *FragmentStats) Add(t *FragmentStats) {
+	s.In += t.In
+	s.Whole += t.Whole
+	s.TimedOut += t.TimedOut
+	s.Overlaps += t.Overlaps
+	s.Evicted += t.Evicted
+	s.Waiting += t.Waiting
 }
