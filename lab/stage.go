@@ -9,6 +9,7 @@ import (
 	"github.com/trivet-net/trivet/sim"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/wire"
 )
 
 // webPort is where servers listen.
@@ -92,7 +93,7 @@ func (s *stage) host(name string) *sim.Host {
 
 // onEvent is the network's hook for events.
 func (s *stage) onEvent(host string, e *tcp.Event) {
-	s.cue(e.Time, func(t *trigger) bool { return t.matchesEvent(host, e) })
+	s.cue(e.Time, e.Tuple, func(t *trigger) bool { return t.matchesEvent(host, e) })
 	s.log.Event(host, e)
 	s.schedule(func(t *trigger) bool { return t.matchesEvent(host, e) })
 	switch e.Kind {
@@ -112,7 +113,7 @@ func (s *stage) onEvent(host string, e *tcp.Event) {
 func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
 	sent := p.Fate == trace.FateInFlight
 	if sent {
-		s.cue(now, func(t *trigger) bool { return t.matchesPacket(p) })
+		s.cue(now, wire.FourTuple{}, func(t *trigger) bool { return t.matchesPacket(p) })
 		s.ears.hear(p)
 	} else if p.Fate == trace.FateDelivered {
 		s.rest(p.To)
@@ -141,11 +142,11 @@ func (s *stage) filter(_ tcp.Time, p *trace.Packet) sim.Verdict {
 }
 
 // cue puts the captions into the log whose moment has come.
-func (s *stage) cue(now tcp.Time, is func(*trigger) bool) {
+func (s *stage) cue(now tcp.Time, about wire.FourTuple, is func(*trigger) bool) {
 	for k := range s.cues {
 		if c := &s.cues[k]; !c.done && is(&c.when) {
 			c.done = true
-			s.log.Note(now, c.text.EN, c.text.ZH)
+			s.log.Note(now, about, c.text.EN, c.text.ZH)
 		}
 	}
 }
@@ -160,7 +161,7 @@ func (s *stage) when(moment, en, zh string) {
 }
 
 // say puts a caption on the present moment.
-func (s *stage) say(en, zh string) { s.log.Note(s.net.Now(), en, zh) }
+func (s *stage) say(en, zh string) { s.log.Note(s.net.Now(), wire.FourTuple{}, en, zh) }
 
 // lose loses the next n packets from the host for which is holds; nil: any.
 func (s *stage) lose(from string, n int, is func(*trace.Packet) bool) {

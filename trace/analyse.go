@@ -53,20 +53,26 @@ func (c *conversation) analyse() {
 		seg.kind = seg.classify(d)
 		seg.acksFin = seg.tcp.Flags.Has(wire.ACK) && peer.hasFin && seg.tcp.Ack == peer.finEnd
 		d.record(seg)
-		e := &c.ends[seg.from]
-		if seg.repeats == nil && seg.tcp.Seq == e.isn.seq.Add(1) && len(seg.text) > 0 {
-			e.text = seg.text
-		}
 	}
 }
 
 // findISNs takes the initial sequence number of each direction from its SYN,
-// or else from the first segment that tells it.
+// or else from the first segment that tells it. A SYN with another number after
+// a connection was open begins a new incarnation, with numbers of its own.
 func (c *conversation) findISNs() {
+	base := [2]*isn{{}, {}}
+	open := [2]bool{}
 	for _, seg := range c.segments {
-		s, own, peer := &seg.tcp, &c.ends[seg.from].isn, &c.ends[seg.from.other()].isn
+		s := &seg.tcp
+		if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && open[seg.from] && s.Seq != base[seg.from].seq {
+			base, open = [2]*isn{{}, {}}, [2]bool{}
+		}
+		own, peer := base[seg.from], base[seg.from.other()]
+		seg.own, seg.peer = own, peer
 		if s.Flags.Has(wire.SYN) {
 			*own = isn{known: true, seq: s.Seq, knownTS: own.knownTS, ts: own.ts}
+		} else if !s.Flags.Has(wire.RST) {
+			open[seg.from] = true
 		}
 		if !own.known && !s.Flags.Has(wire.RST) {
 			own.known, own.seq = true, s.Seq-1

@@ -57,8 +57,7 @@ func (d *drawing) aside(s side, text string) string {
 
 // text is the segment as words, with its number in the run.
 func (d *drawing) text(seg *segment) []string {
-	own, peer := d.talk.ends[seg.from].isn, d.talk.ends[seg.from.other()].isn
-	relative := numbering{own, peer}
+	relative := numbering{*seg.own, *seg.peer}
 	words := []string{fmt.Sprintf("#%d", seg.packet.Number)}
 	if d.style.Seq == SeqAbsolute {
 		return append(words, numbering{}.words(&seg.tcp)...)

@@ -78,73 +78,6 @@ type conversation struct {
 	noted    []int
 }
 
-// converse collects the connection that the style asks for; nil when the log
-// has none.
-func converse(log *Log, style *Style) *conversation {
-	c := &conversation{}
-	if len(log.Entries) > 0 {
-		c.start = log.Entries[0].Time
-	}
-	if !c.choose(log, style) {
-		return nil
-	}
-	for s := range c.ends {
-		c.ends[s].first = firstState(log, &c.ends[s])
-	}
-	b := builder{conversation: c, byPacket: map[*Packet]*segment{}}
-	for i := range log.Entries {
-		b.order = i
-		b.add(&log.Entries[i])
-	}
-	c.analyse()
-	return c
-}
-
-// choose finds the two ends of the connection.
-func (c *conversation) choose(log *Log, style *Style) bool {
-	seen := map[wire.FourTuple]bool{}
-	for i := range log.Entries {
-		e := &log.Entries[i]
-		if e.Kind != EntrySent {
-			continue
-		}
-		seg := decode(e.Packet)
-		if seg == nil || seen[seg.tuple] || seen[seg.tuple.Reverse()] {
-			continue
-		}
-		seen[seg.tuple] = true
-		if len(seen) <= style.Connection {
-			continue
-		}
-		c.ends[0].host, c.ends[0].tuple = e.Packet.From, seg.tuple
-		c.ends[1].host, c.ends[1].tuple = e.Packet.To, seg.tuple.Reverse()
-		if style.Left == c.ends[1].host {
-			c.ends[0], c.ends[1] = c.ends[1], c.ends[0]
-		}
-		return true
-	}
-	return false
-}
-
-// firstState is the state that the first transition left: LISTEN for a
-// listener, unless the log shows how it began to listen, and CLOSED for a
-// client.
-func firstState(log *Log, e *end) tcp.State {
-	for i := range log.Entries {
-		x := &log.Entries[i]
-		if x.Kind != EntryEvent || x.Host != e.host || !e.owns(x.Event.Tuple) {
-			continue
-		}
-		if x.Event.Call == "listen" {
-			return tcp.StateClosed
-		}
-		if x.Event.Kind == tcp.EventState {
-			return x.Event.From
-		}
-	}
-	return tcp.StateClosed
-}
-
 // owns reports whether an event with the tuple belongs to this end: to the
 // connection, to the listener it came from, or to the whole host.
 func (e *end) owns(t wire.FourTuple) bool {
@@ -161,30 +94,11 @@ const callReboot = "reboot"
 // builder turns the entries of a log into items.
 type builder struct {
 	*conversation
-	byPacket map[*Packet]*segment
-	order    int
+	order int
 }
 
-func (b *builder) add(e *Entry) {
-	switch e.Kind {
-	case EntryEvent:
-		b.event(e)
-		return
-	case EntryNote:
-		b.notes, b.noted = append(b.notes, e), append(b.noted, b.order)
-		return
-	}
-	seg := b.byPacket[e.Packet]
-	if seg == nil {
-		seg = decode(e.Packet)
-		if seg == nil || (seg.tuple != b.ends[0].tuple && seg.tuple != b.ends[1].tuple) {
-			return
-		}
-		if seg.tuple == b.ends[1].tuple {
-			seg.from = 1
-		}
-		b.byPacket[e.Packet] = seg
-	}
+// packet adds an entry about a packet of the conversation.
+func (b *builder) packet(e *Entry, seg *segment) {
 	switch e.Kind {
 	case EntrySent:
 		b.segments = append(b.segments, seg)

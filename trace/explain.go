@@ -166,14 +166,14 @@ func (x *explainer) number(seg *segment) uint32 {
 	if x.seq == SeqAbsolute {
 		return uint32(seg.tcp.Ack)
 	}
-	return uint32(seg.tcp.Ack - x.ends[seg.from.other()].isn.seq)
+	return uint32(seg.tcp.Ack - seg.peer.seq)
 }
 
 // data explains a segment with data. The first one of a side is quoted up to
 // the end of its first line, if that is text.
 func (x *explainer) data(seg *segment) string {
 	size := x.lang.say(msgData, seg.tcp.PayloadLen)
-	if seg.tcp.Seq != x.ends[seg.from].isn.seq.Add(1) {
+	if seg.tcp.Seq != seg.own.seq.Add(1) {
 		return size
 	}
 	line, _, _ := strings.Cut(string(seg.text), "\r\n")

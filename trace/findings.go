@@ -50,27 +50,32 @@ func (f *finder) handshake() {
 	}
 }
 
-// totals counts the bytes of each direction, those sent again once.
+// totals tells how many bytes each end sent.
 func (f *finder) totals() {
+	bytes := f.conversation.totals()
+	f.add(msgFindBytes, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
+}
+
+// totals counts the bytes of each direction, those sent again once.
+func (c *conversation) totals() [2]int {
 	var bytes [2]int
-	for s := range bytes {
-		begun := false
-		var end seqnum.Value
-		for _, seg := range f.segments {
-			if seg.from != side(s) || seg.tcp.PayloadLen == 0 {
-				continue
-			}
-			first, last := seg.tcp.Seq, seg.tcp.Seq.Add(seqnum.Size(seg.tcp.PayloadLen))
-			if begun && first.Less(end) {
-				first = seqnum.Min(end, last)
-			}
-			bytes[s] += last.Diff(first)
-			if !begun || end.Less(last) {
-				begun, end = true, last
-			}
+	var end [2]seqnum.Value
+	var base [2]*isn // of the incarnation that end belongs to
+	for _, seg := range c.segments {
+		if seg.tcp.PayloadLen == 0 {
+			continue
+		}
+		s := seg.from
+		first, last := seg.tcp.Seq, seg.tcp.Seq.Add(seqnum.Size(seg.tcp.PayloadLen))
+		if base[s] == seg.own && first.Less(end[s]) {
+			first = seqnum.Min(end[s], last)
+		}
+		bytes[s] += last.Diff(first)
+		if base[s] != seg.own || end[s].Less(last) {
+			base[s], end[s] = seg.own, last
 		}
 	}
-	f.add(msgFindBytes, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
+	return bytes
 }
 
 // losses lists what the link did to packets, by sender and cause.

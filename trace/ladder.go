@@ -29,13 +29,19 @@ type Ladder struct {
 
 // NewLadder draws a connection of the log. The log must not change while the
 // ladder is in use.
-func NewLadder(log *Log, style Style) *Ladder {
+func NewLadder(log *Log, style Style) *Ladder { return Analyse(log).Ladder(style) }
+
+// Ladder draws a connection. It is good until the next ladder with another
+// host on the left is asked for.
+func (a *Analysis) Ladder(style Style) *Ladder {
 	if style.Width == 0 {
 		style.Width = defaultWidth
 	}
 	style.Width = max(style.Width, minWidth)
-	l := &Ladder{style: style, talk: converse(log, &style)}
-	if l.talk != nil {
+	l := &Ladder{style: style}
+	if i := style.Connection; i >= 0 && i < len(a.talks) {
+		l.talk = a.talks[i]
+		l.talk.face(style.Left)
 		l.rows = l.talk.rows()
 	}
 	return l

@@ -36,7 +36,8 @@ type Entry struct {
 	// Packet is set for the other kinds. All entries of one packet share it,
 	// so that it tells the end also where it is sent.
 	Packet *Packet
-	// Note is set for EntryNote, in each language.
+	// Note is set for EntryNote, in each language, and in Event the Tuple of
+	// the connection that it is about, if it is about one.
 	Note [numLangs]string
 }
 
@@ -90,9 +91,12 @@ func (l *Log) Packet(now tcp.Time, p *Packet) {
 }
 
 // Note records a sentence about the moment, in English and in Chinese. It
-// speaks of what comes next.
-func (l *Log) Note(now tcp.Time, en, zh string) {
-	l.Entries = append(l.Entries, Entry{Time: now, Kind: EntryNote, Note: [numLangs]string{en, zh}})
+// speaks of what comes next. A tuple that is not zero says which connection it
+// is about.
+func (l *Log) Note(now tcp.Time, about wire.FourTuple, en, zh string) {
+	l.Entries = append(l.Entries, Entry{
+		Time: now, Kind: EntryNote, Event: tcp.Event{Tuple: about}, Note: [numLangs]string{en, zh},
+	})
 }
 
 // Packets returns the packets in the order in which they were sent,

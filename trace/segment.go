@@ -16,6 +16,8 @@ type segment struct {
 	tcp    wire.Segment // Payload is not set
 	text   []byte       // the payload
 
+	own, peer *isn // what its sequence and acknowledgement numbers count from
+
 	send, arrive *item // arrive is nil when lost
 	kind         segmentKind
 	repeats      *segment // what it sends again
