@@ -164,6 +164,14 @@ type Options struct {
 	// bytes, 88 to 32767. Zero: from the MTU.
 	MaxSeg int
 
+	// Pacing spreads what is sent over the round trip instead of sending what
+	// the window allows at once. A congestion control that needs it, as BBR
+	// does, paces anyway.
+	Pacing bool
+	// MaxPacingRate bounds the rate of sending, in bytes per second
+	// (SO_MAX_PACING_RATE), and turns pacing on. Zero: no bound.
+	MaxPacingRate int64
+
 	// Congestion is the congestion control (TCP_CONGESTION): one of Congestions.
 	// Zero, and what is not known: Config.Congestion.
 	Congestion string
@@ -200,6 +208,7 @@ func (o Options) WithDefaults() Options {
 	positive(&o.KeepInterval, 75*time.Second)
 	positive(&o.KeepCount, 9)
 	o.UserTimeout = max(o.UserTimeout, 0)
+	o.MaxPacingRate = max(o.MaxPacingRate, 0)
 	if o.MaxSeg != 0 {
 		o.MaxSeg = min(max(o.MaxSeg, minMaxSeg), maxMaxSeg)
 	}

@@ -34,6 +34,7 @@ type Conn struct {
 	loss     recovery
 	rack     rack
 	rate     rate
+	pace     pacer
 	sent     *scoreboard // nil while nothing is outstanding
 	usage    usage
 

@@ -46,11 +46,11 @@
 // abort, status, input with its checks (synsent, ack, text), timers; then one
 // for each concern: rtt (RFC 6298); loss with scoreboard, sack (RFC 2018 and
 // 2883), rack and tlp (RFC 8985), prr (RFC 9937), newreno (RFC 6582) and undo
-// (RFC 5682 and 4015); rate, the delivery rate; congestion with reno, cubic (RFC
+// (RFC 5682 and 4015); rate, the delivery rate, and pacing; congestion with reno, cubic (RFC
 // 9438), hystart (RFC 9406) and bbr (draft-ietf-ccwg-bbr); reassembly (with RFC
 // 2018 and 2883), options (RFC 7323), and the buffers.
 //
-// Known limits: there is neither ECN nor TCP Fast Open; nothing is paced;
+// Known limits: there is neither ECN nor TCP Fast Open;
 // buffers have a fixed size. Urgent text stays in the stream, and nobody is told
 // of it. Where deployed stacks depart from the standards on purpose, so does
 // this one, and says so at the place.

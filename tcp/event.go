@@ -70,6 +70,7 @@ const (
 	TimerFinWait2
 	TimerUserTimeout
 	TimerReorder  // RACK's, RFC 8985, Section 6.2
+	TimerPacing   // releases what goes out at a rate
 	TimerProbe    // of the tail loss probe, RFC 8985, Section 7
 	TimerTimeWait // of a TIME-WAIT record, kept by the engine
 	numTimers     = int(TimerTimeWait)
@@ -77,7 +78,7 @@ const (
 
 var timerNames = [...]string{
 	"retransmit", "persist", "delayed-ack", "keep-alive", "fin-wait-2", "user-timeout",
-	"reorder", "tail-probe", "time-wait",
+	"reorder", "pacing", "tail-probe", "time-wait",
 }
 
 // String returns the name of the timer, "retransmit".

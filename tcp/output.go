@@ -71,7 +71,13 @@ func (c *Conn) sendLost(now Time, out *Batch) {
 		if room < min(n, c.dataMSS()) {
 			return
 		}
-		size := c.segmentSize(min(n, room), text)
+		room = min(n, room)
+		if l.phase != lossTimedOut && !l.force {
+			if room = c.paced(now, room); room < min(n, c.dataMSS()) {
+				return
+			}
+		}
+		size := c.segmentSize(room, text)
 		if size == 0 && (text > 0 || !fin) {
 			return
 		}
@@ -87,6 +93,7 @@ func (c *Conn) sendAgain(now Time, out *Batch, from seqnum.Value, n int, fin boo
 	seg.Retransmit = true
 	c.rtt.cancel() // Karn: its ACK would be ambiguous
 	c.cc.sent(now, n, flight)
+	c.notePaced(now, n)
 	c.sent.sendAgain(c.record(now, seg, flight))
 	c.loss.undo.resent(int(seg.Len()), TSVal(now, c.ts.offset))
 	c.loss.prr.out += int32(n)
@@ -113,7 +120,7 @@ func (c *Conn) record(now Time, seg *wire.Segment, flight int) sentRecord {
 func (c *Conn) sendNew(now Time, out *Batch) {
 	c.restartAfterIdle(now)
 	for c.unsent() > 0 || c.finPending() {
-		size, fin := c.nextSize()
+		size, fin := c.nextSize(now)
 		if size == 0 && !fin {
 			break
 		}
@@ -128,6 +135,7 @@ func (c *Conn) sendNewSegment(now Time, out *Batch, n int, fin bool) {
 	flight := c.inFlight()
 	seg := c.segment(now, out, c.snd.nxt, n, fin)
 	c.cc.sent(now, n, flight)
+	c.notePaced(now, n)
 	if c.sent == nil {
 		c.sent = newScoreboard()
 	}
@@ -155,7 +163,7 @@ func (c *Conn) sendNewSegment(now Time, out *Batch, n int, fin bool) {
 // RFC 9293, Section 3.8.6.2.1: a segment is sent when it is full; or when it
 // is all there is and Nagle's algorithm lets it go; or when it is a good part
 // of the largest window ever seen.
-func (c *Conn) nextSize() (size int, fin bool) {
+func (c *Conn) nextSize(now Time) (size int, fin bool) {
 	total := c.unsent()
 	avail := c.sndbuf.record(c.snd.nxt, total)
 	usable := c.windowEdge().Diff(c.snd.nxt)
@@ -176,7 +184,10 @@ func (c *Conn) nextSize() (size int, fin bool) {
 		return 0, false
 	}
 	c.usage.limited = room <= n
-	size = c.segmentSize(min(n, room), avail)
+	if room = c.paced(now, min(n, room)); room == 0 {
+		return 0, false
+	}
+	size = c.segmentSize(room, avail)
 	ends := size == avail && avail < total // with a record: nothing can be added
 	if tail := size % c.dataMSS(); tail > 0 && !ends && !c.maySendSmall(tail, avail-size+tail) {
 		size -= tail
@@ -232,7 +243,7 @@ func (c *Conn) burst() int {
 	if c.rtt.srtt == 0 {
 		return most
 	}
-	rate := c.cc.pacingRate()
+	rate := c.pacingRate()
 	if rate == 0 {
 		rate = int64(2*cwnd) * int64(time.Second) / int64(c.rtt.srtt)
 	}
@@ -258,7 +269,7 @@ func (c *Conn) restartAfterIdle(now Time) {
 // ACK will set free: the window is closed, or too small, or the user corks.
 func (c *Conn) watchWindow(now Time) {
 	waiting := c.unsent() > 0 || c.finPending() || c.lostBytes() > 0
-	if !waiting || c.inFlight() > 0 {
+	if !waiting || c.inFlight() > 0 || c.timerRunning(TimerPacing) {
 		c.stopTimer(TimerPersist)
 		if c.rtoAt == 0 && c.outstanding() > 0 {
 			c.startRetransmit(now) // nothing went again after a time-out

@@ -357,7 +357,7 @@ func (p *pair) checkQuiet(e *end) {
 	}
 	waits := c.state == StateSynSent || c.state == StateSynReceived ||
 		c.outstanding() > 0 || c.unsent() > 0 || c.finPending()
-	if waits && lossTimers(c) == 0 {
+	if waits && lossTimers(c) == 0 && !c.timerRunning(TimerPacing) {
 		p.fatalf("end %v: %v, %d outstanding, %d unsent and no timer: a deadlock", c.id.LocalPort,
 			c.state, c.outstanding(), c.unsent())
 	}

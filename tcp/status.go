@@ -169,7 +169,7 @@ func (c *Conn) recoveryInfo(i *Info) {
 	i.Reordering = max(int(c.count.reordering), dupThresh)
 	i.ReordSeen = uint64(c.count.reorderings)
 	i.DeliveryRate, i.AppLimited = c.rate.perSecond(), c.rate.lastAppLimited
-	i.PacingRate, i.Delivered = c.cc.pacingRate(), c.rate.delivered
+	i.PacingRate, i.Delivered = c.pacingRate(), c.rate.delivered
 }
 
 // TimeWait is what is left of a connection in TIME-WAIT: what an engine needs

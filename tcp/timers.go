@@ -58,6 +58,8 @@ func (c *Conn) Advance(now Time) {
 			c.retransmitTimeout(now)
 		case TimerReorder:
 			c.reorderTimeout(now)
+		case TimerPacing:
+			// Output sends what waited.
 		case TimerProbe:
 			c.wants.tailProbe = true
 		case TimerPersist:
