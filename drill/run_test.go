@@ -48,7 +48,7 @@ func TestRunFails(t *testing.T) {
 		{"TTL", write + "+0 > [ttl 63] P. 1:101(100) ack 1", 9, "the segment differs in TTL (expected 63, got 64)"},
 		{"ECN", write + "+0 > [ect0] P. 1:101(100) ack 1", 9, "the segment differs in ECN (expected 2, got 0)"},
 		{"late", write + "+.1 > P. 1:101(100) ack 1", 9, "sent at 0.010000, expected at 0.110000"},
-		{"early", write + "+0 > P. 1:101(100) ack 1\n+.1 > P. 1:101(100) ack 1", 10, "sent at 0.210000, expected at 0.110000"},
+		{"early", write + "+0 > P. 1:101(100) ack 1\n+.1 > P. 1:101(100) ack 1", 10, "sent at 0.220000, expected at 0.110000"},
 		{"outside a range", write + "+.1~+.2 > P. 1:101(100) ack 1", 9, "sent at 0.010000, expected at 0.110000~0.210000"},
 		{"nothing", "+0 > P. 1:101(100) ack 1", 8, "nothing was sent"},
 		{

@@ -237,8 +237,8 @@ func TestSockets(t *testing.T) {
 	want := `LISTEN 10.0.0.1:80 > [::]:0 1 7 retransmit - false
 LISTEN [::]:81 > [::]:0 0 4096 retransmit - false
 SYN-RECEIVED 10.0.0.1:80 > 10.0.0.2:5000 0 0 retransmit 1s true
-ESTABLISHED 10.0.0.1:80 > 10.0.0.2:5002 6 7 retransmit 200ms false
-FIN-WAIT-1 10.0.0.1:80 > 10.0.0.2:5003 0 0 retransmit 200ms true
+ESTABLISHED 10.0.0.1:80 > 10.0.0.2:5002 6 7 retransmit 200.000001ms false
+FIN-WAIT-1 10.0.0.1:80 > 10.0.0.2:5003 0 0 retransmit 200.000001ms true
 ESTABLISHED 10.0.0.1:80 > 10.0.0.2:5004 0 0 retransmit - false
 TIME-WAIT 10.0.0.1:80 > 10.0.0.2:5001 0 0 time-wait 1m0s true
 `

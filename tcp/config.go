@@ -6,8 +6,9 @@ import "time"
 // never writes through it, but for Counters; it must not change while
 // connections use it. NewConfig makes one that is ready for use.
 type Config struct {
-	// MinRTO and MaxRTO bound the retransmission time-out (RFC 6298, Sections
-	// 2.4 and 2.5). Zero: 200 ms and 120 s.
+	// MinRTO is what the retransmission time-out is at least above the smoothed
+	// round-trip time, for a peer that delays its ACKs, and MaxRTO what it is at
+	// most (RFC 6298, Sections 2.3 to 2.5). Zero: 200 ms and 120 s.
 	MinRTO, MaxRTO time.Duration
 
 	// SynRetries is how often a SYN is sent again before an active open gives

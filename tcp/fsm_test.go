@@ -93,7 +93,7 @@ func TestStateMachine(t *testing.T) {
 		}, "CLR. CLR. n/a CLR. CLR. CLR."},
 		{"RTO", func(d *driver) {
 			text(d)
-			d.advance(200 * ms)
+			d.advance(210 * ms)
 		}, "=P. =F. n/a =P. =F. =F."},
 		{"R2", func(d *driver) {
 			text(d)

@@ -154,11 +154,11 @@ func TestPartialAck(t *testing.T) {
 	d.ack(3001, 1)
 	d.want(". 3001:4001(1000) ack 1")
 	d.wantRule(RulePartialAck)
-	d.wantTimeout(200 * time.Millisecond)
+	d.wantTimeout(210 * time.Millisecond)
 	d.now = d.now.Add(50 * time.Millisecond)
 	d.ack(6001, 1)
 	d.want(". 6001:7001(1000) ack 1")
-	d.wantTimeout(150 * time.Millisecond)
+	d.wantTimeout(160 * time.Millisecond)
 	if s := d.c.Info(d.now).CAState; s != "recovery" {
 		t.Errorf("state %v, want recovery", s)
 	}
@@ -221,13 +221,13 @@ func TestFastRetransmitBySACK(t *testing.T) {
 // lost goes again in slow start.
 func TestTimeoutBeginsAnew(t *testing.T) {
 	d := flight(t, 0)
-	d.advance(200 * time.Millisecond)
+	d.advance(210 * time.Millisecond)
 	d.want(". 1:1001(1000) ack 1")
 	d.wantCwnd(1, 5)
 	if s := d.c.Info(d.now).CAState; s != "loss" {
 		t.Errorf("state %v, want loss", s)
 	}
-	d.advance(400 * time.Millisecond)
+	d.advance(420 * time.Millisecond)
 	d.want(". 1:1001(1000) ack 1")
 	d.wantCwnd(1, 5)
 	d.ack(1001, 1)
@@ -250,7 +250,7 @@ func TestTimeoutBeginsAnew(t *testing.T) {
 // What the congestion window leaves room for is sent again in whole segments.
 func TestRetransmissionsAreWhole(t *testing.T) {
 	d := flight(t, 0)
-	d.advance(200 * time.Millisecond)
+	d.advance(210 * time.Millisecond)
 	d.sent = d.sent[:0]
 	d.ack(301, 1) // the window is 1300 now, 700 are in flight
 	d.want()
@@ -273,7 +273,7 @@ func TestIdleRestart(t *testing.T) {
 	d.write(1000)
 	d.wantCwnd(40, 0)
 	d.ack(at+1000, 1)
-	d.now = d.now.Add(201 * time.Millisecond)
+	d.now = d.now.Add(211 * time.Millisecond)
 	d.sent = d.sent[:0]
 	d.write(60_000)
 	d.wantRule(RuleIdleRestart)

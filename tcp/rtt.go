@@ -87,7 +87,9 @@ func (e *estimator) sample(now Time, r time.Duration, cfg *Config) {
 		e.rttvar += (max(e.srtt-r, r-e.srtt) - e.rttvar) / 4
 		e.srtt += (r - e.srtt) / 8
 	}
-	e.rto = clamp(e.srtt+max(clockGranularity, 4*e.rttvar), cfg.MinRTO, cfg.MaxRTO)
+	// MinRTO takes the place of G in "SRTT + max(G, 4*RTTVAR)", as on Linux: a
+	// steady path has little variance, and a peer may still delay its ACKs.
+	e.rto = min(e.srtt+max(clockGranularity, cfg.MinRTO, 4*e.rttvar), cfg.MaxRTO)
 	// Section 5.7: the backed-off time-out holds until there is a new sample.
 	e.backoff = 0
 }
@@ -107,5 +109,3 @@ func backedOff(d time.Duration, n uint8, limit time.Duration) time.Duration {
 	}
 	return min(d, limit)
 }
-
-func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }

@@ -269,7 +269,7 @@ func TestZeroWindowForAnHour(t *testing.T) {
 	d.write(10)
 	d.want()
 	start := d.now
-	gap, last := 200*time.Millisecond, d.now
+	gap, last := 210*time.Millisecond, d.now
 	probes := 0
 	for d.now.Sub(start) < time.Hour {
 		d.now = d.c.NextTimeout()
@@ -292,7 +292,7 @@ func TestZeroWindowForAnHour(t *testing.T) {
 	// ZWP-2: the window opens: at once, and with a fresh time-out.
 	d.in(seg{f: wire.ACK, seq: 1, ack: 1})
 	d.want("P. 1:11(10) ack 1")
-	d.wantTimeout(200 * time.Millisecond)
+	d.wantTimeout(210 * time.Millisecond)
 	if i := d.c.Info(d.now); i.SndCwnd != 10000 {
 		t.Errorf("cwnd = %v, want 10000: probes are no losses (ZWP-5)", i.SndCwnd)
 	}
