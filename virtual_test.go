@@ -374,6 +374,43 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+// SOCK-98: connections are accepted in the order in which they were
+// established, though they wait in several shards.
+func TestAcceptInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server, _ := newCable(t, trivet.Config{Shards: 8})
+		l := listen(t, server, "tcp", ":7")
+		var want []string
+		accept := func() {
+			t.Helper()
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if got := c.RemoteAddr().String(); got != want[0] {
+				t.Errorf("accepted %s, want %s", got, want[0])
+			}
+			want = want[1:]
+		}
+		for i := range 200 {
+			c, err := client.Dial("tcp", serverIP4+":7")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			want = append(want, c.LocalAddr().String())
+			synctest.Wait() // until the server has the third segment too
+			if i%3 == 0 {
+				accept()
+			}
+		}
+		for len(want) > 0 {
+			accept()
+		}
+	})
+}
+
 // A listener whose queue is full drops the SYN; the client tries again and
 // gets in once there is room (SOCK-94, SOCK-97).
 func TestBacklogFull(t *testing.T) {
