@@ -40,6 +40,16 @@ var (
 		get: func(o tcp.Options) int { return cmp.Or(o.SynRetries, 6) },
 		set: func(o *tcp.Options, v int) { o.SynRetries = v },
 	}
+	tcpLinger2 = option{
+		name: "TCP_LINGER2", level: unix.IPPROTO_TCP, code: unix.TCP_LINGER2,
+		get: func(o tcp.Options) int {
+			if o.FinWait2 < 0 {
+				return -1
+			}
+			return cmp.Or(int(o.FinWait2/time.Second), 60)
+		},
+		set: func(o *tcp.Options, v int) { o.FinWait2 = time.Duration(v) * time.Second },
+	}
 	tcpDeferAccept = option{
 		name: "TCP_DEFER_ACCEPT", level: unix.IPPROTO_TCP, code: unix.TCP_DEFER_ACCEPT,
 		get: func(o tcp.Options) int { return int(o.DeferAccept / time.Second) },

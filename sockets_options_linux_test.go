@@ -112,6 +112,32 @@ var optionCases = []socketCase{
 		}
 		r.saw("on, at once", quick)
 	}},
+	{name: "TCP_LINGER2", rows: []int{67}, run: func(r *run) {
+		c, _ := r.pair()
+		r.values(c, tcpLinger2)
+		for _, v := range []int{1, 120, 121, -5} {
+			r.setting(c, tcpLinger2, v)
+			r.values(c, tcpLinger2)
+		}
+	}},
+	{name: "TCP_LINGER2 negative, closed in FIN-WAIT-2", rows: []int{47, 67}, run: func(r *run) {
+		c, p := r.pair(optionValue{tcpLinger2, -1})
+		r.must(c.CloseWrite())
+		r.state(c, "FIN-WAIT-2")
+		r.must(c.Close())
+		r.state(p, "CLOSED")
+		r.read(p, 10)
+		r.read(p, 10)
+		r.write(p, "x")
+	}},
+	{name: "TCP_LINGER2 negative, closed in ESTABLISHED", rows: []int{47, 67}, run: func(r *run) {
+		c, p := r.pair(optionValue{tcpLinger2, -1})
+		r.must(c.Close())
+		r.state(p, "CLOSED")
+		r.read(p, 10)
+		r.read(p, 10)
+		r.write(p, "x")
+	}},
 	{name: "TCP_SYNCNT", rows: []int{68}, run: func(r *run) {
 		l := r.listener()
 		c := r.connect(l, optionValue{tcpSynCount, 3})

@@ -283,6 +283,32 @@ func TestFinWait2Timeout(t *testing.T) {
 		d.c.Close(d.now)
 		d.wantTimeout(time.Minute)
 	})
+	t.Run("TCP_LINGER2", func(t *testing.T) {
+		d := connState(t, StateFinWait2, withOptions(Options{FinWait2: 5 * time.Second}))
+		d.c.Close(d.now)
+		d.wantTimeout(5 * time.Second)
+	})
+	t.Run("TCP_LINGER2, too long", func(t *testing.T) {
+		d := connState(t, StateFinWait2, withOptions(Options{FinWait2: time.Hour}))
+		d.c.Close(d.now)
+		d.wantTimeout(2 * time.Minute)
+	})
+	t.Run("TCP_LINGER2, negative", func(t *testing.T) {
+		d := connState(t, StateFinWait2, withOptions(Options{FinWait2: -time.Second}))
+		d.c.Close(d.now)
+		d.output()
+		d.want("R. 2:2(0) ack 1")
+		d.wantState(StateClosed)
+	})
+	t.Run("TCP_LINGER2, negative, closed in FIN-WAIT-1", func(t *testing.T) {
+		d := newDriver(t, withOptions(Options{FinWait2: -1})).connect()
+		d.c.Close(d.now)
+		d.output()
+		d.sent = d.sent[:0]
+		d.in(seg{f: wire.ACK, seq: 1, ack: 2})
+		d.want("R. 2:2(0) ack 1")
+		d.wantState(StateClosed)
+	})
 	t.Run("for ever", func(t *testing.T) {
 		d := connState(t, StateFinWait2, withConfig(func(c *Config) { c.FinWait2 = -1 }))
 		d.c.Close(d.now)

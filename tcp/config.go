@@ -161,6 +161,11 @@ type Options struct {
 	// (TCP_USER_TIMEOUT). Zero: Config.Retries decides.
 	UserTimeout time.Duration
 
+	// FinWait2 is how long the connection stays in FIN-WAIT-2 once no user owns
+	// it, at most 120 s (TCP_LINGER2). Zero: Config.FinWait2. Negative: it does
+	// not stay, and is reset instead.
+	FinWait2 time.Duration
+
 	// MaxSeg lowers the segment size announced and used (TCP_MAXSEG), in
 	// bytes, 88 to 32767. Zero: from the MTU.
 	MaxSeg int
@@ -192,6 +197,7 @@ const (
 	minMaxSeg         = 88
 	maxMaxSeg         = 32767
 	maxSynRetries     = 127
+	maxFinWait2       = 120 * time.Second // of one connection (tcp(7), TCP_LINGER2)
 )
 
 // WithDefaults returns o with zeros, and what makes no sense, replaced by their
@@ -210,6 +216,7 @@ func (o Options) WithDefaults() Options {
 	positive(&o.KeepCount, 9)
 	o.UserTimeout = max(o.UserTimeout, 0)
 	o.MaxPacingRate = max(o.MaxPacingRate, 0)
+	o.FinWait2 = min(max(o.FinWait2, -1), maxFinWait2)
 	if o.MaxSeg != 0 {
 		o.MaxSeg = min(max(o.MaxSeg, minMaxSeg), maxMaxSeg)
 	}

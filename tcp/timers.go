@@ -286,7 +286,16 @@ func (c *Conn) startUserTimeout(now Time) {
 // startFinWait2 bounds FIN-WAIT-2 for a connection that nobody owns: the peer
 // might never close.
 func (c *Conn) startFinWait2(now Time) {
-	if c.cfg.FinWait2 > 0 {
-		c.setTimer(TimerFinWait2, now.Add(c.cfg.FinWait2))
+	limit := c.cfg.FinWait2
+	switch {
+	case c.opt.FinWait2 > 0:
+		limit = c.opt.FinWait2
+	case c.opt.FinWait2 < 0:
+		c.wants.reset = true
+		c.die(now, nil, RuleFinWait2Timeout)
+		return
+	}
+	if limit > 0 {
+		c.setTimer(TimerFinWait2, now.Add(limit))
 	}
 }
