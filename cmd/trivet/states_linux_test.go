@@ -449,12 +449,16 @@ func TestServeDrain(t *testing.T) {
 	})
 	waitFor(t, r, "Ctrl-C ends it.\n")
 	go io.Copy(io.Discard, r) // ends with the command
-	c, err := net.Dial("tcp", "10.1.0.2:9")
+	c, err := net.Dial("tcp", "10.1.0.2:7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	io.WriteString(c, "hello")
+	// Until it is echoed it may be unread, and then the end is a reset.
+	if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
 	cancel()
 	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("Read at the end: %v, want EOF", err)
