@@ -47,7 +47,8 @@ type Config struct {
 	TCP tcp.Config
 
 	// SendBuffer and RecvBuffer are the buffer sizes, in bytes, of connections
-	// whose Dialer or ListenConfig names none. Zero: 1 MiB.
+	// whose Dialer or ListenConfig names none. Zero: 1 MiB, which grows with
+	// the path up to TCP.MaxSendBuffer and TCP.MaxRecvBuffer.
 	SendBuffer, RecvBuffer int
 
 	// TimeWait is how long a connection that closed first stays in TIME-WAIT,

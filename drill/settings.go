@@ -46,6 +46,8 @@ func newSettings() *settings {
 	}
 	// A script's own times say how often resets and challenge ACKs come.
 	s.engine.ResetRate, s.engine.ICMPRate = -1, -1
+	// Scripts know the size of the buffers: it does not change with the path.
+	s.socket.SendBuffer, s.socket.RecvBuffer = 1<<20, 1<<20
 	s.engine.Secret = [32]byte{1, 2, 3, 4}
 	return s
 }

@@ -76,13 +76,13 @@ func TestCookieOptions(t *testing.T) {
 		{
 			"all", false,
 			wire.Options{MSS: 1460, HasWScale: true, WScale: 7, SACKPermitted: true, HasTS: true, TSVal: 9},
-			wire.Options{MSS: 1460, HasWScale: true, WScale: 5, SACKPermitted: true},
+			wire.Options{MSS: 1460, HasWScale: true, WScale: 8, SACKPermitted: true},
 			1460 - 12, 7, true, true,
 		},
 		{
 			"window scale out of range", false,
 			wire.Options{MSS: 1460, HasWScale: true, WScale: 15, HasTS: true, TSVal: 9},
-			wire.Options{MSS: 1460, HasWScale: true, WScale: 5},
+			wire.Options{MSS: 1460, HasWScale: true, WScale: 8},
 			1460 - 12, 14, false, true,
 		},
 		{

@@ -44,6 +44,10 @@ type Config struct {
 	// counted, as Linux does.
 	RequireTimestamps bool
 
+	// MaxSendBuffer and MaxRecvBuffer are what buffers grow to for which Options
+	// name no size (tcp_wmem, tcp_rmem), in bytes, 1 MiB to 1 GiB. Zero: 16 MiB.
+	MaxSendBuffer, MaxRecvBuffer int
+
 	// MaxMemory bounds the bytes that the buffers of all connections take up
 	// together (tcp_mem). What is left is shared as long as it lasts; each
 	// connection may hold 2 KiB in each direction all the same, so that all go
@@ -90,6 +94,10 @@ func (c Config) withDefaults() Config {
 	def(&c.InitialWindow, 10)
 	def(&c.MinSuper, 2)
 	def(&c.MaxMemory, 1<<30)
+	def(&c.MaxSendBuffer, defaultMaxBuffer)
+	def(&c.MaxRecvBuffer, defaultMaxBuffer)
+	c.MaxSendBuffer = min(max(c.MaxSendBuffer, initialBuffer), maxBuffer)
+	c.MaxRecvBuffer = min(max(c.MaxRecvBuffer, initialBuffer), maxBuffer)
 	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
 		c.Congestion = CongestionCubic
 	}
@@ -117,8 +125,10 @@ func NewConfig(c Config) *Config {
 // the connections it accepts.
 type Options struct {
 	// SendBuffer and RecvBuffer bound the bytes queued to be sent or
-	// acknowledged, and received but not read. Zero: 1 MiB each. Values under
-	// 4608 and 2304 are raised to that, as Linux does (SO_SNDBUF, SO_RCVBUF).
+	// acknowledged, and received but not read (SO_SNDBUF, SO_RCVBUF). Zero: 1
+	// MiB, which grows with what the path carries and the user reads, up to
+	// Config.MaxSendBuffer and MaxRecvBuffer. Values under 4608 and 2304 are
+	// raised to that, as Linux does.
 	// A write that begins below the bound fills the super-segment in which the
 	// bound lies, as Linux fills its last buffer: up to 64 KiB more.
 	SendBuffer, RecvBuffer int
@@ -190,25 +200,27 @@ type Options struct {
 // The limits of buffer and segment sizes, in bytes: those that Linux enforces;
 // a buffer is at most what a scaled window can express (RFC 7323, Section 2.3).
 const (
-	minSendBuffer     = 4608
-	minRecvBuffer     = 2304
-	maxBuffer         = 1 << 30
-	defaultBufferSize = 1 << 20
-	minMaxSeg         = 88
-	maxMaxSeg         = 32767
-	maxSynRetries     = 127
-	maxFinWait2       = 120 * time.Second // of one connection (tcp(7), TCP_LINGER2)
+	minSendBuffer    = 4608
+	minRecvBuffer    = 2304
+	maxBuffer        = 1 << 30
+	defaultMaxBuffer = 0xffff << 8 // 16 MiB, as far as a shift of 8 reaches
+	minMaxSeg        = 88
+	maxMaxSeg        = 32767
+	maxSynRetries    = 127
+	maxFinWait2      = 120 * time.Second // of one connection (tcp(7), TCP_LINGER2)
 )
 
 // WithDefaults returns o with zeros, and what makes no sense, replaced by their
 // defaults, and sizes brought into range.
 func (o Options) WithDefaults() Options {
-	def(&o.SendBuffer, defaultBufferSize)
-	def(&o.RecvBuffer, defaultBufferSize)
-	o.SendBuffer = min(max(o.SendBuffer, minSendBuffer), maxBuffer)
-	o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
+	if o.SendBuffer != 0 {
+		o.SendBuffer = min(max(o.SendBuffer, minSendBuffer), maxBuffer)
+	}
+	if o.RecvBuffer != 0 {
+		o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
+	}
 	o.NotSentLowat = max(o.NotSentLowat, 0)
-	o.RecvLowat = min(max(o.RecvLowat, 0), o.RecvBuffer/2)
+	o.RecvLowat = min(max(o.RecvLowat, 0), o.recvBuffer()/2)
 	o.SynRetries = min(max(o.SynRetries, 0), maxSynRetries)
 	o.DeferAccept = max(o.DeferAccept, 0)
 	positive(&o.KeepIdle, 2*time.Hour)

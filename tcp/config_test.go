@@ -10,7 +10,7 @@ import (
 // sizes are brought into range.
 func TestOptionsWithDefaults(t *testing.T) {
 	defaults := Options{
-		SendBuffer: 1 << 20, RecvBuffer: 1 << 20, KeepIdle: 2 * time.Hour, KeepInterval: 75 * time.Second, KeepCount: 9,
+		KeepIdle: 2 * time.Hour, KeepInterval: 75 * time.Second, KeepCount: 9,
 	}
 	with := func(f func(*Options)) Options {
 		o := defaults

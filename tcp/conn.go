@@ -80,14 +80,17 @@ type recvVars struct {
 	fin     seqnum.Value // sequence number of the peer's FIN, when finSeen
 	up      seqnum.Value // RCV.UP
 	told    seqnum.Value // right edge in the last segment, when shrunk
-	mss     int          // the largest payload seen, for "two full segments"
-	advMSS  int          // our MSS option
-	shift   uint8        // Rcv.Wind.Shift
-	finSeen bool         // a FIN arrived, perhaps after a gap
-	quick   uint8        // segments still to be acknowledged at once
-	shrunk  bool         // for want of memory we announce less than adv
-	sack    bool         // SACK is permitted
-	scaled  bool         // window scaling is in force
+	space   int32        // bytes that the receive buffer may hold
+	tuned   uint32       // bytes the user had read by tunedAt, modulo 2^32
+	tunedAt Time
+	mss     int   // the largest payload seen, for "two full segments"
+	advMSS  int   // our MSS option
+	shift   uint8 // Rcv.Wind.Shift
+	finSeen bool  // a FIN arrived, perhaps after a gap
+	quick   uint8 // segments still to be acknowledged at once
+	shrunk  bool  // for want of memory we announce less than adv
+	sack    bool  // SACK is permitted
+	scaled  bool  // window scaling is in force
 }
 
 // timestamps are the variables of RFC 7323, Sections 3 and 5.

@@ -278,8 +278,13 @@ func (d *driver) dial() {
 // connect opens actively, MSS 1000, and completes the handshake 10 ms later.
 func (d *driver) connect() *driver {
 	d.t.Helper()
+	return d.connectAfter(10 * time.Millisecond)
+}
+
+func (d *driver) connectAfter(rtt time.Duration) *driver {
+	d.t.Helper()
 	d.dial()
-	d.now = d.now.Add(10 * time.Millisecond)
+	d.now = d.now.Add(rtt)
 	o := wire.Options{MSS: 1000}
 	if !d.cfg.NoTimestamps {
 		o.HasTS, o.TSVal, o.TSEcr = true, 100, TSVal(d.now, 0)-10

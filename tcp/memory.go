@@ -30,14 +30,14 @@ func (c *Conn) account() {
 // than is left for all others, so that those who came first give way to those
 // who come later, and all end up with the same.
 func (c *Conn) sendLimit() int {
-	return min(c.opt.SendBuffer, max(c.memoryLeft(), c.sndbuf.size+c.sndbuf.spare()))
+	return min(c.sendBufferSize(), max(c.memoryLeft(), c.sndbuf.size+c.sndbuf.spare()))
 }
 
 // recvLimit is how many bytes the receive buffer should hold: SO_RCVBUF, less
 // when memory is short. A window is a promise to one of many, so that it is a
 // part of what is left.
 func (c *Conn) recvLimit() int {
-	return min(c.opt.RecvBuffer, max(c.memoryLeft()/4, c.rcvbuf.size+c.rcvbuf.spare()))
+	return min(int(c.rcv.space), max(c.memoryLeft()/4, c.rcvbuf.size+c.rcvbuf.spare()))
 }
 
 // mayKeep returns how many of n bytes in order may be kept. Only when memory

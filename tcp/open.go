@@ -86,6 +86,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 // begin sets what does not depend on who opens.
 func (c *Conn) begin(cfg *Config, o *Open) {
 	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: o.Options.WithDefaults()}
+	c.rcv.space = int32(c.opt.recvBuffer())
 	c.iss = o.ISS
 	c.ts.offset = o.TSOffset
 	c.rtt.rto, c.rtt.next = initialRTO, o.ISS
@@ -93,7 +94,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	if !cfg.NoWindowScale {
 		// Every SYN of the connection offers the same, whatever becomes of the
 		// options: the peer may get to see only one.
-		c.rcv.shift = shiftFor(c.opt.RecvBuffer)
+		c.rcv.shift = shiftFor(c.opt.maxRecvBuffer(cfg))
 	}
 	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
 	if c.path.Known > 0 {
@@ -193,14 +194,14 @@ func SynAckOptions(now Time, cfg *Config, h *Handshake) (o wire.Options, shift u
 	}
 	o.SACKPermitted = h.Peer.SACKPermitted && !cfg.NoSACK
 	if h.Peer.HasWScale && !cfg.NoWindowScale {
-		shift = shiftFor(opt.RecvBuffer)
+		shift = shiftFor(opt.maxRecvBuffer(cfg))
 		o.HasWScale, o.WScale = true, shift
 	}
 	return o, shift, synWindow(&opt)
 }
 
 // synWindow is the window of a SYN, which is never scaled (RFC 7323, Section 2.2).
-func synWindow(o *Options) uint16 { return uint16(min(o.RecvBuffer, math.MaxUint16)) }
+func synWindow(o *Options) uint16 { return uint16(min(o.recvBuffer(), math.MaxUint16)) }
 
 // synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
 func (c *Conn) synOptions(now Time) wire.Options {

@@ -334,7 +334,7 @@ func TestSynAckOptions(t *testing.T) {
 			"all",
 			Config{},
 			all,
-			wire.Options{MSS: 1460, HasTS: true, TSVal: 1000, TSEcr: 7, HasWScale: true, WScale: 5, SACKPermitted: true},
+			wire.Options{MSS: 1460, HasTS: true, TSVal: 1000, TSEcr: 7, HasWScale: true, WScale: 8, SACKPermitted: true},
 		},
 		{"peer has none", Config{}, wire.Options{MSS: 1000}, wire.Options{MSS: 1460}},
 		{"we have none", Config{NoTimestamps: true, NoWindowScale: true, NoSACK: true}, all, wire.Options{MSS: 1460}},

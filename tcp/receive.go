@@ -12,12 +12,12 @@ import (
 // after the peer's FIN or CloseRead, and a pending error once; data that
 // arrived before any of these comes first.
 func (c *Conn) Read(now Time, p []byte) (int, error) {
-	n, err := c.read(p)
+	n, err := c.read(now, p)
 	c.call(now, "read", n, err)
 	return n, err
 }
 
-func (c *Conn) read(p []byte) (int, error) {
+func (c *Conn) read(now Time, p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
 		return 0, nil
@@ -27,6 +27,7 @@ func (c *Conn) read(p []byte) (int, error) {
 	case c.rcvbuf.size > 0:
 		n := c.rcvbuf.read(p)
 		c.rcv.up = seqnum.Max(c.rcv.up, c.readPos())
+		c.tuneReceive(now)
 		c.account()
 		c.windowFreed()
 		return n, nil
@@ -89,7 +90,9 @@ func (c *Conn) announce() uint16 {
 	}
 	units := (c.window() + unit - 1) >> c.rcv.shift
 	edge := c.rcv.nxt.Add(units << c.rcv.shift)
-	if reserve := seqnum.Size(c.opt.RecvBuffer/8) + unit; free.Add(reserve).Less(edge) {
+	// Rounding up adds a unit at most for each of the segments of a window.
+	reserve := seqnum.Size(c.rcv.space/8) + unit*seqnum.Size(1+int(c.rcv.space)/c.rcv.advMSS)
+	if free.Add(reserve).Less(edge) {
 		units, edge = c.window()>>c.rcv.shift, c.rcv.adv
 	}
 	c.rcv.adv = seqnum.Max(c.rcv.adv, edge)

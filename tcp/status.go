@@ -93,7 +93,8 @@ func (c *Conn) SetOptions(now Time, o Options) {
 	if o.NoDelay && !old.NoDelay {
 		c.SetNoDelay(true)
 	}
-	if o.RecvBuffer > old.RecvBuffer {
+	if o.RecvBuffer != old.RecvBuffer {
+		c.rcv.space = int32(o.recvBuffer())
 		c.windowFreed()
 	}
 	if !o.KeepAlive {
@@ -133,8 +134,8 @@ func (c *Conn) Info(now Time) Info {
 		SndUna: uint32(c.snd.una.Sub(c.iss)), SndNxt: uint32(c.snd.nxt.Sub(c.iss)),
 		ISS: uint32(c.iss), IRS: uint32(c.irs),
 		SndWnd:  int(c.snd.wnd),
-		NotSent: max(0, c.unsent()), SendBuffer: c.opt.SendBuffer,
-		Unread: c.rcvbuf.size, RecvBuffer: c.opt.RecvBuffer,
+		NotSent: max(0, c.unsent()), SendBuffer: c.sendBufferSize(),
+		Unread: c.rcvbuf.size, RecvBuffer: int(c.rcv.space),
 		BytesSent: c.count.bytesSent, BytesAcked: c.count.bytesAcked,
 		BytesReceived: c.count.bytesReceived, BytesRetrans: c.count.bytesRetrans,
 		SegsOut: c.count.segsOut, SegsIn: c.count.segsIn,

@@ -168,7 +168,7 @@ func (c *Conn) reassemble(seg *wire.Segment, start, from, to seqnum.Value) {
 		c.ooo = new(reassembly)
 	}
 	// A range takes a block at least: all together no more than the buffer.
-	limit := min(c.opt.RecvBuffer/block.Small, maxRanges)
+	limit := min(int(c.rcv.space)/block.Small, maxRanges)
 	if !c.ooo.insert(from, skip(seg.Payload, from.Diff(start)), to.Diff(from), limit) {
 		c.cfg.Counters.OutOfOrderFull++
 	}

@@ -32,11 +32,11 @@ func TestWindowScaling(t *testing.T) {
 		wantWnd  int    // SND.WND after an ACK with window 1000
 		wantAck  string // window of our first ACK
 	}{
-		{"both", false, wire.Options{HasWScale: true, WScale: 3}, 8000, "win 32768"},
+		{"both", false, wire.Options{HasWScale: true, WScale: 3}, 8000, "win 4096"},
 		{"peer has none", false, wire.Options{}, 1000, "win 65535"},
 		{"we have none", true, wire.Options{HasWScale: true, WScale: 3}, 1000, "win 65535"},
 		// Section 2.3 (R7323-3): a shift over 14 counts as 14.
-		{"shift 15", false, wire.Options{HasWScale: true, WScale: 15}, 1000 << 14, "win 32768"},
+		{"shift 15", false, wire.Options{HasWScale: true, WScale: 15}, 1000 << 14, "win 4096"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,12 +75,12 @@ func TestRetransmittedSynOffersTheSameShift(t *testing.T) {
 	d.c.SetOptions(d.now, o)
 	d.advance(time.Second)
 	d.want("S 0:0(0)")
-	if got := d.last.Options.WScale; got != 5 {
-		t.Errorf("shift of the second SYN = %v, want 5", got)
+	if got := d.last.Options.WScale; got != 8 {
+		t.Errorf("shift of the second SYN = %v, want 8", got)
 	}
 	d.in(seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{HasWScale: true}})
-	if got := d.c.Info(d.now).RcvWScale; got != 5 {
-		t.Errorf("Rcv.Wind.Shift = %v, want 5", got)
+	if got := d.c.Info(d.now).RcvWScale; got != 8 {
+		t.Errorf("Rcv.Wind.Shift = %v, want 8", got)
 	}
 }
 
@@ -496,8 +496,8 @@ func TestAckWhileProbing(t *testing.T) {
 }
 
 // RFC 7323, Section 2.4 (R7323-6): the same with a user who never reads, down to
-// the closed window. Rounding may cost a reserve of an eighth of the buffer;
-// past it, and only there, the edge gives way by less than a unit of the shift.
+// the closed window. Rounding may cost a unit for each full segment of the
+// buffer, and an eighth of it; past that, and only there, the edge gives way by less than a unit of the shift.
 func TestWindowClosesWithoutMovingLeft(t *testing.T) {
 	for _, tt := range []struct {
 		buffer, size int
@@ -525,7 +525,8 @@ func TestWindowClosesWithoutMovingLeft(t *testing.T) {
 				}
 				edge = seqnum.Max(e, edge)
 			}
-			if most := tt.buffer + tt.buffer/8 + 1<<d.c.rcv.shift; d.c.rcvbuf.size > most {
+			unit := 1 << d.c.rcv.shift
+			if most := tt.buffer + tt.buffer/8 + unit*(1+tt.buffer/d.c.rcv.advMSS); d.c.rcvbuf.size > most {
 				t.Errorf("%d bytes taken, want at most %d", d.c.rcvbuf.size, most)
 			}
 		})
