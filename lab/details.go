@@ -29,7 +29,8 @@ type snapshot struct {
 	ending
 	time    tcp.Time
 	entries int
-	info    tcp.Info
+	info    tcp.Info // of a record the state alone
+	record  bool     // a half-open connection, TIME-WAIT, or nothing any more
 }
 
 // table is a host's socket table from a moment on.
@@ -80,7 +81,7 @@ func (s *stage) rest(host string) {
 		}
 		changed = true
 		if len(d.snapshots) < maxSnapshots {
-			d.snapshots = append(d.snapshots, snapshot{e, s.net.Now(), len(s.log.Entries), s.info(e)})
+			d.snapshots = append(d.snapshots, s.snapshot(e))
 		}
 	}
 	d.dirty = kept
@@ -95,13 +96,15 @@ func (s *stage) restAll() {
 	}
 }
 
-// info asks the host for a connection. Of a record the state is all there is.
-func (s *stage) info(e ending) tcp.Info {
+// snapshot asks the host for a connection. Of a record the state is all there
+// is.
+func (s *stage) snapshot(e ending) snapshot {
 	eng := s.host(e.host).Engine()
-	if info, ok := eng.InfoOf(s.net.Now(), e.tuple); ok {
-		return info
+	info, ok := eng.InfoOf(s.net.Now(), e.tuple)
+	if !ok {
+		info.State = eng.StateOf(e.tuple)
 	}
-	return tcp.Info{State: eng.StateOf(e.tuple)}
+	return snapshot{ending: e, time: s.net.Now(), entries: len(s.log.Entries), info: info, record: !ok}
 }
 
 // lookAtSockets records the socket table and the queues of a host if they

@@ -17,7 +17,8 @@ type Run struct {
 	// Begin and End are the first and the last moment.
 	Begin, End tcp.Time
 
-	stage *stage
+	stage    *stage
+	analysis *trace.Analysis // nil until asked for
 }
 
 // Play plays a recipe. The error is that of Recipe.Check.
@@ -44,11 +45,33 @@ func (r *Run) Passed() bool {
 	return true
 }
 
+// Analysis is the log looked through. It must be used by one goroutine at a
+// time.
+func (r *Run) Analysis() *trace.Analysis {
+	if r.analysis == nil {
+		r.analysis = trace.Analyse(r.Log)
+	}
+	return r.analysis
+}
+
+// shown is how many connections, from the first, the scenario is about.
+func (r *Run) shown() int { return max(r.Scenario.show, 1) }
+
 // WriteLadder writes the ladder of each connection that the scenario is about.
 func (r *Run) WriteLadder(w io.Writer, style trace.Style) error {
 	if style.Left == "" {
 		style.Left = "client"
 	}
-	_, err := trace.NewLadder(r.Log, style).WriteTo(w)
-	return err
+	for i := range min(r.shown(), max(len(r.Analysis().Connections()), 1)) {
+		if i > 0 {
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return err
+			}
+		}
+		style.Connection = i
+		if _, err := r.Analysis().Ladder(style).WriteTo(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -143,6 +143,9 @@ func (s *stage) filter(_ tcp.Time, p *trace.Packet) sim.Verdict {
 
 // cue puts the captions into the log whose moment has come.
 func (s *stage) cue(now tcp.Time, about wire.FourTuple, is func(*trigger) bool) {
+	if about.RemotePort == 0 {
+		about = wire.FourTuple{} // a listener's: about all of its connections
+	}
 	for k := range s.cues {
 		if c := &s.cues[k]; !c.done && is(&c.when) {
 			c.done = true

@@ -12,6 +12,7 @@ import (
 type Analysis struct {
 	log   *Log
 	talks []*conversation
+	found map[wire.FourTuple]int // indices of talks, by the tuple of either end
 	index map[*Packet]*segment
 }
 
@@ -26,8 +27,8 @@ type Connection struct {
 	Begin, End tcp.Time
 	// Bytes is the payload that each end sent, what it sent again counted once.
 	Bytes [2]int
-	// States are the last states of the ends.
-	States [2]tcp.State
+	// Initial and States are the first and the last states of the ends.
+	Initial, States [2]tcp.State
 	// Repeats and Resets count segments.
 	Repeats, Resets int
 }
@@ -35,7 +36,7 @@ type Connection struct {
 // Analyse looks through a log.
 func Analyse(log *Log) *Analysis {
 	a := &Analysis{log: log, index: map[*Packet]*segment{}}
-	found := a.findConnections()
+	a.findConnections()
 	if len(a.talks) == 0 {
 		return a
 	}
@@ -48,7 +49,7 @@ func Analyse(log *Log) *Analysis {
 		e := &log.Entries[order]
 		switch e.Kind {
 		case EntryEvent:
-			for _, i := range members.of(e.Host, e.Event.Tuple, found) {
+			for _, i := range members.of(e.Host, e.Event.Tuple, a.found) {
 				builders[i].order = order
 				builders[i].event(e)
 			}
@@ -58,7 +59,7 @@ func Analyse(log *Log) *Analysis {
 			}
 		default:
 			if seg := a.segment(e.Packet); seg != nil {
-				i := found[seg.tuple]
+				i := a.found[seg.tuple]
 				if seg.tuple == a.talks[i].ends[1].tuple {
 					seg.from = 1
 				}
@@ -84,9 +85,9 @@ func (a *Analysis) segment(p *Packet) *segment {
 }
 
 // findConnections makes a conversation for each pair of 4-tuples, in the order
-// of their first packets, and returns their indices by both.
-func (a *Analysis) findConnections() map[wire.FourTuple]int {
-	found := map[wire.FourTuple]int{}
+// of their first packets.
+func (a *Analysis) findConnections() {
+	a.found = map[wire.FourTuple]int{}
 	for i := range a.log.Entries {
 		e := &a.log.Entries[i]
 		if e.Kind != EntrySent {
@@ -96,24 +97,23 @@ func (a *Analysis) findConnections() map[wire.FourTuple]int {
 		if seg == nil {
 			continue
 		}
-		if _, known := found[seg.tuple]; known {
+		if _, known := a.found[seg.tuple]; known {
 			continue
 		}
 		reverse := seg.tuple.Reverse()
-		found[seg.tuple], found[reverse] = len(a.talks), len(a.talks)
+		a.found[seg.tuple], a.found[reverse] = len(a.talks), len(a.talks)
 		c := &conversation{start: a.log.Entries[0].Time}
 		c.ends[0].host, c.ends[0].tuple = e.Packet.From, seg.tuple
 		c.ends[1].host, c.ends[1].tuple = e.Packet.To, reverse
 		a.talks = append(a.talks, c)
 	}
-	a.findFirstStates(found)
-	return found
+	a.findFirstStates()
 }
 
 // findFirstStates finds the state that the first transition of each end left:
 // LISTEN for a listener, unless the log shows how it began to listen, and CLOSED
 // for a client.
-func (a *Analysis) findFirstStates(found map[wire.FourTuple]int) {
+func (a *Analysis) findFirstStates() {
 	members := a.members()
 	done := map[*end]bool{}
 	for i := range a.log.Entries {
@@ -121,7 +121,7 @@ func (a *Analysis) findFirstStates(found map[wire.FourTuple]int) {
 		if x.Kind != EntryEvent || x.Event.Kind != tcp.EventState && x.Event.Call != "listen" {
 			continue
 		}
-		for _, k := range members.of(x.Host, x.Event.Tuple, found) {
+		for _, k := range members.of(x.Host, x.Event.Tuple, a.found) {
 			for s := range a.talks[k].ends {
 				e := &a.talks[k].ends[s]
 				if done[e] || e.host != x.Host || !e.owns(x.Event.Tuple) {
@@ -202,6 +202,15 @@ func (c *conversation) face(left string) {
 	}
 }
 
+// ConnectionOf returns the index of the connection that the tuple, as either
+// end sees it, belongs to; -1 when there is none.
+func (a *Analysis) ConnectionOf(t wire.FourTuple) int {
+	if i, ok := a.found[t]; ok {
+		return i
+	}
+	return -1
+}
+
 // Connections returns the connections in the order of their first packets, in
 // which Style.Connection counts them.
 func (a *Analysis) Connections() []Connection {
@@ -216,7 +225,7 @@ func (c *conversation) describe() Connection {
 	d := Connection{Segments: len(c.segments), Bytes: c.totals()}
 	for s := range c.ends {
 		e := &c.ends[s]
-		d.Hosts[s], d.Addrs[s], d.States[s] = e.host, e.tuple.Local(), e.first
+		d.Hosts[s], d.Addrs[s], d.States[s], d.Initial[s] = e.host, e.tuple.Local(), e.first, e.first
 		for _, it := range e.items {
 			d.States[s] = it.state
 			d.End = max(d.End, it.time)

@@ -9,6 +9,14 @@ import (
 	"github.com/trivet-net/trivet/tcp"
 )
 
+// Findings are those of the ladder of a connection.
+func (a *Analysis) Findings(connection int, lang Lang) []string {
+	if connection < 0 || connection >= len(a.talks) {
+		return nil
+	}
+	return find(a.talks[connection], lang, SeqRelative)
+}
+
 // Findings are what a look at the whole conversation shows: how long the
 // handshake took, what was lost and what was sent again for it, by number, and
 // how it ended; one sentence each.
@@ -16,7 +24,11 @@ func (l *Ladder) Findings() []string {
 	if l.talk == nil {
 		return nil
 	}
-	f := finder{explainer: explainer{l.talk, l.style.Lang, l.style.Seq}}
+	return find(l.talk, l.style.Lang, l.style.Seq)
+}
+
+func find(talk *conversation, lang Lang, seq Seq) []string {
+	f := finder{explainer: explainer{talk, lang, seq}}
 	f.handshake()
 	f.totals()
 	f.losses()

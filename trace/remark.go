@@ -15,6 +15,10 @@ type Remark struct {
 	Segment *wire.Segment
 	// Seq and Ack count from the first of each side.
 	Seq, Ack uint32
+	// Window is the window in bytes, scaled.
+	Window int
+	// SACK are the blocks that the receiver reports, relative as Ack is.
+	SACK [][2]uint32
 	// Words is the segment in packetdrill's grammar, with relative numbers.
 	Words string
 	// Kind says what it is for: syn, syn-ack, handshake, data, fin, reset, ack,
@@ -46,6 +50,7 @@ func (a *Analysis) Remarks(lang Lang) map[int]Remark {
 	remarks := make(map[int]Remark, len(a.index))
 	for i, talk := range a.talks {
 		x := explainer{talk, lang, SeqRelative}
+		shifts := talk.shifts()
 		for _, seg := range talk.segments {
 			r := Remark{
 				Packet: seg.packet, Connection: i, Segment: &seg.tcp, Kind: kindNames[seg.kind],
@@ -54,6 +59,13 @@ func (a *Analysis) Remarks(lang Lang) map[int]Remark {
 			}
 			if seg.tcp.Flags.Has(wire.ACK) {
 				r.Ack = uint32(seg.tcp.Ack - seg.peer.seq)
+			}
+			r.Window = int(seg.tcp.Window)
+			if !seg.tcp.Flags.Has(wire.SYN) {
+				r.Window <<= shifts[seg.from]
+			}
+			for _, b := range seg.tcp.Options.SACK[:seg.tcp.Options.NumSACK] {
+				r.SACK = append(r.SACK, [2]uint32{uint32(b.Left - seg.peer.seq), uint32(b.Right - seg.peer.seq)})
 			}
 			if seg.arrive != nil {
 				r.Arrived, r.Receiver = true, seg.arrive.state

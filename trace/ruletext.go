@@ -10,6 +10,13 @@ func RuleText(r tcp.Rule, lang Lang) string {
 	return ruleTexts[r][lang]
 }
 
+// CallText says in a sentence what a call of a program means; "" for those
+// that say nothing.
+func CallText(e *tcp.Event, lang Lang) string {
+	x := explainer{lang: lang}
+	return x.call(&item{event: *e})
+}
+
 // TimerText says in a sentence what it means that the timer fires.
 func TimerText(t tcp.Timer, lang Lang) string {
 	if int(t) >= len(timerTexts) {

@@ -172,9 +172,9 @@ type runFlags struct {
 	common  map[string]*string // parameters with a flag of their own
 	set     []string
 	do      []string
-	recipe  string
 	lang    string
 	seq     string
+	format  string
 	changed func(string) bool
 }
 
@@ -206,6 +206,7 @@ func newLabRunCommand() *cobra.Command {
 	}
 	flags.StringArrayVar(&f.set, "set", nil, "set a parameter of the scenario: `key=value` (may be repeated)")
 	flags.StringArrayVar(&f.do, "do", nil, "intervene: `'at #5 drop'` (may be repeated)")
+	flags.StringVar(&f.format, "format", "ladder", "ladder or json")
 	flags.StringVar(&f.lang, "lang", "en", "language: en, zh or both")
 	flags.StringVar(&f.seq, "seq", "rel", "sequence numbers: rel, abs or both")
 	return cmd
@@ -254,6 +255,9 @@ func (f *runFlags) run(args []string, out io.Writer) error {
 	run, err := lab.Play(recipe)
 	if err != nil {
 		return err
+	}
+	if f.format == "json" {
+		return printJSON(out, run.Model(lab.Window{}))
 	}
 	for _, l := range languages {
 		fmt.Fprintf(out, "%s\n\n", run.Scenario.Title.In(l))
