@@ -35,6 +35,7 @@ var timerTexts = [...][numLangs]string{
 	tcp.TimerReorder:     {"the time for reordered segments is over", "留给乱序报文段的时间已过"},
 	tcp.TimerProbe:       {"no acknowledgement for about two round trips", "约两个往返没有等到确认"},
 	tcp.TimerTimeWait:    {"2MSL is over", "2MSL 已过"},
+	tcp.TimerPacing:      {"the next segment may go", "下一个报文段可以发了"},
 }
 
 // ruleTexts has what each rule decides, in every language.
