@@ -40,6 +40,11 @@ var (
 		get: func(o tcp.Options) int { return cmp.Or(o.SynRetries, 6) },
 		set: func(o *tcp.Options, v int) { o.SynRetries = v },
 	}
+	tcpWindowClamp = option{
+		name: "TCP_WINDOW_CLAMP", level: unix.IPPROTO_TCP, code: unix.TCP_WINDOW_CLAMP,
+		get: func(o tcp.Options) int { return o.WindowClamp },
+		set: func(o *tcp.Options, v int) { o.WindowClamp = v },
+	}
 	tcpLinger2 = option{
 		name: "TCP_LINGER2", level: unix.IPPROTO_TCP, code: unix.TCP_LINGER2,
 		get: func(o tcp.Options) int {
@@ -255,7 +260,7 @@ func (kernelHost) info(c net.Conn) (i info) {
 			return err
 		}
 		i = info{
-			State: kernelStates[t.State].String(), SndMSS: int(t.Snd_mss),
+			State: kernelStates[t.State].String(), SndMSS: int(t.Snd_mss), RcvWnd: int(t.Rcv_wnd),
 			Options:       negotiated(t.Options&optionTimestamps != 0, t.Options&optionSACK != 0, t.Options&optionWScale != 0),
 			BytesReceived: t.Bytes_received, BytesSent: t.Bytes_sent, BytesRetrans: t.Bytes_retrans,
 			DataOut: uint64(t.Data_segs_out), DataIn: uint64(t.Data_segs_in), Retransmits: int(t.Retransmits),
@@ -387,7 +392,7 @@ func (*trivetHost) info(c net.Conn) info {
 		t.State = tcp.StateClosed // what TCP_INFO says: TIME-WAIT is not the socket's
 	}
 	return info{
-		State: t.State.String(), SndMSS: t.SndMSS, Unread: t.Unread, Unacked: t.Unacked + t.NotSent, NotSent: t.NotSent,
+		State: t.State.String(), SndMSS: t.SndMSS, RcvWnd: t.RcvWnd, Unread: t.Unread, Unacked: t.Unacked + t.NotSent, NotSent: t.NotSent,
 		Options:       negotiated(t.Timestamps, t.SACK, t.WindowScale),
 		BytesReceived: t.BytesReceived, BytesSent: t.BytesSent, BytesRetrans: t.BytesRetrans,
 		DataOut: t.DataSegsOut, DataIn: t.DataSegsIn, Retransmits: t.Retransmits,

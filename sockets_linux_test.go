@@ -173,7 +173,7 @@ type info struct {
 	Options string
 
 	Unread, Unacked, NotSent int // bytes; Unacked counts what was not sent, too
-	SndMSS                   int
+	SndMSS, RcvWnd           int
 
 	BytesSent, BytesReceived, BytesRetrans uint64
 	DataOut, DataIn                        uint64 // segments

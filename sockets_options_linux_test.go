@@ -112,6 +112,20 @@ var optionCases = []socketCase{
 		}
 		r.saw("on, at once", quick)
 	}},
+	{name: "TCP_WINDOW_CLAMP", rows: []int{73}, run: func(r *run) {
+		l := r.listener(optionValue{tcpWindowClamp, 5000})
+		c := r.connect(l)
+		p := r.accept(l)
+		r.values(p, tcpWindowClamp)
+		// Linux moves the bound later, as it tunes the buffer.
+		r.saw("window", r.info(p).RcvWnd <= 5000)
+		go func() {
+			c.Write(make([]byte, 1<<18))
+			c.CloseWrite()
+		}()
+		r.readAll(p)
+		r.setting(p, tcpWindowClamp, 1, 1<<20)
+	}},
 	{name: "TCP_LINGER2", rows: []int{67}, run: func(r *run) {
 		c, _ := r.pair()
 		r.values(c, tcpLinger2)

@@ -24,7 +24,6 @@ var notCompared = map[int]string{
 	54:  "of the garbage collector: trivet/TestConnections",
 	58:  "only the wire shows it: tcp/TestKeepAliveWaits",
 	71:  "there is no auto-tuning yet",
-	73:  "there is no such option yet",
 	79:  "there is no such option: a local address chooses the interface",
 	83:  "there are no file descriptors to poll",
 	92:  "of Windows; the same tests run there: engine/TestListenConflicts",

@@ -133,6 +133,11 @@ type Options struct {
 	// bound lies, as Linux fills its last buffer: up to 64 KiB more.
 	SendBuffer, RecvBuffer int
 
+	// WindowClamp bounds the window that is offered, in bytes, whatever the
+	// receive buffer has room for (TCP_WINDOW_CLAMP). Values under 1152 are
+	// raised to that, as Linux does. Zero: RecvBuffer alone decides.
+	WindowClamp int
+
 	// NotSentLowat bounds the bytes that are written and not yet sent: with as
 	// many Write takes no more, and with half as many the connection is
 	// writable again (TCP_NOTSENT_LOWAT). Zero: SendBuffer alone decides.
@@ -202,6 +207,7 @@ type Options struct {
 const (
 	minSendBuffer    = 4608
 	minRecvBuffer    = 2304
+	minWindowClamp   = minRecvBuffer / 2
 	maxBuffer        = 1 << 30
 	defaultMaxBuffer = 0xffff << 8 // 16 MiB, as far as a shift of 8 reaches
 	minMaxSeg        = 88
@@ -218,6 +224,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.RecvBuffer != 0 {
 		o.RecvBuffer = min(max(o.RecvBuffer, minRecvBuffer), maxBuffer)
+	}
+	if o.WindowClamp != 0 {
+		o.WindowClamp = max(o.WindowClamp, minWindowClamp)
 	}
 	o.NotSentLowat = max(o.NotSentLowat, 0)
 	o.RecvLowat = min(max(o.RecvLowat, 0), o.recvBuffer()/2)
@@ -236,6 +245,14 @@ func (o Options) WithDefaults() Options {
 		o.Congestion = ""
 	}
 	return o
+}
+
+// clamp returns the window that may be offered of one of that size.
+func (o *Options) clamp(window int) int {
+	if o.WindowClamp > 0 {
+		return min(window, o.WindowClamp)
+	}
+	return window
 }
 
 // positive sets what is not above zero to its default.

@@ -201,7 +201,7 @@ func SynAckOptions(now Time, cfg *Config, h *Handshake) (o wire.Options, shift u
 }
 
 // synWindow is the window of a SYN, which is never scaled (RFC 7323, Section 2.2).
-func synWindow(o *Options) uint16 { return uint16(min(o.recvBuffer(), math.MaxUint16)) }
+func synWindow(o *Options) uint16 { return uint16(min(o.clamp(o.recvBuffer()), math.MaxUint16)) }
 
 // synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
 func (c *Conn) synOptions(now Time) wire.Options {

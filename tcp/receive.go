@@ -65,7 +65,7 @@ func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
 // freeEdge is where the buffer as it is would put the right edge: behind
 // RCV.NXT when there is more in it than it should hold.
 func (c *Conn) freeEdge() seqnum.Value {
-	free := c.recvLimit() - c.rcvbuf.size
+	free := c.opt.clamp(c.recvLimit() - c.rcvbuf.size)
 	if !c.rcv.scaled {
 		free = min(free, 0xffff)
 	}
@@ -81,7 +81,7 @@ func (c *Conn) freeEdge() seqnum.Value {
 // read gets to, it rounds down.
 func (c *Conn) announce() uint16 {
 	free := c.freeEdge()
-	if gain := free.Diff(c.rcv.adv); gain >= min(c.recvLimit()/2, c.rcv.advMSS) {
+	if gain := free.Diff(c.rcv.adv); gain >= c.worthTelling() {
 		c.rcv.adv = free
 	}
 	unit := seqnum.Size(1) << c.rcv.shift
@@ -97,6 +97,12 @@ func (c *Conn) announce() uint16 {
 	}
 	c.rcv.adv = seqnum.Max(c.rcv.adv, edge)
 	return uint16(min(units, 0xffff))
+}
+
+// worthTelling is by how much the right edge moves at least: a segment, or half
+// of the largest window (RFC 9293, Section 3.8.6.2.2).
+func (c *Conn) worthTelling() int {
+	return min(c.opt.clamp(c.recvLimit())/2, c.rcv.advMSS)
 }
 
 // announceShrunk is announce when there was no memory for data that the window
@@ -125,7 +131,7 @@ func (c *Conn) windowFreed() {
 		told = c.rcv.told
 	}
 	gain := c.freeEdge().Diff(told)
-	if gain >= min(c.recvLimit()/2, c.rcv.advMSS) && gain >= told.Diff(c.rcv.nxt) {
+	if gain >= c.worthTelling() && gain >= told.Diff(c.rcv.nxt) {
 		c.wants.ack = true
 	}
 }

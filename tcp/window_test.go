@@ -155,6 +155,25 @@ func TestReceiverSillyWindow(t *testing.T) {
 	}
 }
 
+// SOCK-73: TCP_WINDOW_CLAMP bounds the window from the SYN on, while the buffer
+// takes more, and a window under a segment still moves.
+func TestWindowClamp(t *testing.T) {
+	d := newDriver(t, withOptions(Options{RecvBuffer: 100000, WindowClamp: 1500})).connect()
+	for i := range 10 { // nobody reads
+		d.in(seg{f: wire.ACK, seq: 1 + i*1000, ack: 1, n: 1000})
+		d.want(fmt.Sprintf(". 1:1(0) ack %d win 1500", 1001+i*1000))
+	}
+	d.read(1, 10000)
+	d.want()
+	small := Options{WindowClamp: 1}.WithDefaults()
+	if got := small.WindowClamp; got != 1152 {
+		t.Errorf("WindowClamp 1 becomes %d, want 1152", got)
+	}
+	if got := synWindow(&small); got != 1152 {
+		t.Errorf("the SYN announces %d, want 1152", got)
+	}
+}
+
 // RFC 9293, Section 3.8.6.2.1 (MUST-38, R9293-21): a small piece of a window
 // that is not yet open is not sent, unless it is half of the largest window
 // ever seen, or the override time-out fires.
