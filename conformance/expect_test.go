@@ -200,8 +200,8 @@ DATA   | SR | passive                        | ES    | ACK+5            | accept
 DATA   | SR | active                         | ES    | ACK+5            | 5B
 DATA   | ES F1 F2 |                          | =     | ACK+5            | 5B            | ts=new
 DATA   | ES F1 F2 | delayed                  | =     | -                | 5B
-DATA   | F1 F2 | orphan                      | CL    | RST(n)           | -
-DATA   | F1 F2 | shut                        | CL    | RST(n)           | ECONNRESET    |       | SOCK-41
+DATA   | F1 F2 | orphan                      | CL    | RST(a)           | -             |       | own
+DATA   | F1 F2 | shut                        | CL    | RST(a)           | ECONNRESET    |       | SOCK-41
 DATA   | CW CG LA TW |                       | =     | ACK              | -
 
 OOO    | SR | passive                        | ES    | ACK:sack         | accept

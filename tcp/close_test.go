@@ -211,7 +211,7 @@ func TestTextAfterClose(t *testing.T) {
 			d.wantState(s)
 			d.sent = d.sent[:0]
 			d.in(seg{f: wire.ACK, seq: 1, ack: 2, n: 10})
-			d.want("R. 2:2(0) ack 1")
+			d.want("R 2:2(0)")
 			d.wantState(StateClosed)
 			d.wantRule(RuleDataAfterClose)
 			if name != "close" { // SOCK-41

@@ -103,7 +103,7 @@ func (c *Conn) changeCongestion() {
 type ackSample struct {
 	phase lossPhase // before the ACK was processed
 
-	acked     int // bytes that SND.UNA moved by
+	acked     int // bytes delivered by an ACK that moved SND.UNA, else 0
 	delivered int // bytes newly known to have arrived, by ACK or SACK
 	lost      int // bytes newly thought lost
 

@@ -145,7 +145,7 @@ const maxReordering = 300
 func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *delivery) {
 	phase, lost := c.loss.phase, c.rate.lost
 	s := c.noteDelivered(now, d)
-	s.phase, s.acked, s.priorInFlight = phase, acked, prior
+	s.phase, s.acked, s.priorInFlight = phase, c.newlyAcked(acked, d), prior
 	if c.rcv.sack {
 		c.repair(now, seg, acked > 0, d)
 	} else if acked > 0 {
@@ -158,6 +158,21 @@ func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *de
 	if c.rcv.sack {
 		c.reduce(now, s.lost, acked > 0, d)
 	}
+}
+
+// newlyAcked is what an ACK of acked bytes counts for the growth of the window:
+// not what arrived before it by SACK, or by duplicate ACKs, which told of it then
+// (RFC 3465 counts what an ACK says newly; Linux does the same).
+func (c *Conn) newlyAcked(acked int, d *delivery) int {
+	switch {
+	case acked == 0:
+		return 0
+	case c.rcv.sack:
+		return d.bytes
+	case c.loss.phase == lossOpen:
+		return max(acked-int(c.loss.dupAcks)*c.snd.mss, min(acked, c.snd.mss))
+	}
+	return acked
 }
 
 // tellAcked tells the congestion control of an ACK: s, completed by what the

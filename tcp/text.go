@@ -26,7 +26,7 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 		start = start.Add(1)
 	}
 	end := start.Add(seqnum.Size(seg.PayloadLen))
-	if c.dataAfterClose(now, end) {
+	if c.dataAfterClose(now, end, seg.Ack) {
 		return
 	}
 	if fin && !c.rcv.finSeen && end.LessEq(c.rcv.adv) && !(c.ooo != nil && c.ooo.reaches(end)) {
@@ -50,12 +50,16 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 // dataAfterClose resets the connection when new data arrives for a user who
 // closed: RFC 9293, Section 3.6.1. After shutdown(SHUT_RDWR), too, as Linux
 // does (SOCK-33, SOCK-41).
-func (c *Conn) dataAfterClose(now Time, end seqnum.Value) bool {
+//
+// The RST's sequence number is what the segment acknowledged, as where there is
+// no connection: the peer may not have our FIN, and would not believe one that
+// comes after it (RFC 5961, Section 3.2).
+func (c *Conn) dataAfterClose(now Time, end, ack seqnum.Value) bool {
 	if !c.readEnd || !c.finWant || !c.rcv.nxt.Less(end) {
 		return false
 	}
-	c.wants.reset = true
 	c.die(now, syscall.ECONNRESET, RuleDataAfterClose)
+	c.wants.refuse, c.wants.refuseSeq = true, ack
 	return true
 }
 
