@@ -26,6 +26,7 @@ const (
 
 	bbrMinRTTWindow     = 10 * time.Second
 	bbrProbeRTTInterval = 5 * time.Second
+	bbrNextToLeast      = 64 // the part of a round-trip time that is no queue
 	bbrProbeRTTDuration = 200 * time.Millisecond
 	bbrProbeWait        = 2 * time.Second // and up to one more
 	bbrCoexistRounds    = 63
@@ -263,7 +264,7 @@ func (b *bbr) signal(s *ackSample) bbrSignal {
 	return bbrSignal{
 		bw:        min(perSecond(bound(r.delivered), r.interval), bbrMaxRate),
 		delivered: bound(r.delivered), prior: r.priorDelivered,
-		txInFlight: bound(r.txInFlight), lost: bound(r.lost),
+		txInFlight: bound(r.txInFlight), lost: bound(r.lost) + bound(s.lost),
 		acked: bound(s.delivered), inFlight: bound(s.inFlight),
 		// Section 5.3.4.3: a ProbeRTT is no measure of the path either.
 		appLimited: r.appLimited || r.priorDelivered < b.quietUntil,

@@ -40,13 +40,13 @@ type bottleneck struct {
 }
 
 type bottleneckSegment struct {
-	serial           int
-	at, arrives      Time // 0: it does not
-	deliveredAt      Time
-	firstSentAt      Time
-	delivered, lost  uint64
-	txInFlight       int
-	resolved, unused bool
+	serial          int
+	at, arrives     Time // 0: it does not
+	deliveredAt     Time
+	firstSentAt     Time
+	delivered, lost uint64
+	txInFlight      int
+	resolved        bool
 }
 
 func newBottleneck(t *testing.T, cc congestion, rate float64, rtt time.Duration) *bottleneck {
@@ -167,7 +167,7 @@ func (p *bottleneck) ack(s *bottleneckSegment, prior, lost int, phase lossPhase)
 		rate: rateSample{
 			delivered: int(p.delivered - s.delivered), priorDelivered: s.delivered,
 			interval:   max(s.at.Sub(s.firstSentAt), p.now.Sub(s.deliveredAt)),
-			txInFlight: s.txInFlight, lost: int(p.dropped - s.lost), appLimited: p.limit > 0,
+			txInFlight: s.txInFlight, lost: int(p.dropped-s.lost) - lost, appLimited: p.limit > 0,
 		},
 	})
 	switch {
@@ -248,9 +248,9 @@ func TestBBRStartupEndsWithLoss(t *testing.T) {
 	}
 }
 
-// BBR-4: a loss of under 2 % is no reason to slow down.
+// BBR-4: a loss of under 2 % is no reason to slow down, round by round.
 func TestBBRBearsRandomLoss(t *testing.T) {
-	for _, tt := range []struct{ loss, want float64 }{{0.001, 0.90}, {0.01, 0.78}} {
+	for _, tt := range []struct{ loss, want float64 }{{0.001, 0.92}, {0.01, 0.88}} {
 		b := newTestBBR()
 		p := newBottleneck(t, b, 100*mbit, 20*time.Millisecond)
 		p.loss = tt.loss
@@ -261,16 +261,18 @@ func TestBBRBearsRandomLoss(t *testing.T) {
 }
 
 // BBR-7: where the least round-trip time is not seen again for 5 s, half of the
-// window for 200 ms shows it; and the rate is back at once.
+// window for 200 ms shows it; and the rate is back at once. Where it is seen
+// again, in a queue that is empty from time to time, there is no need.
 func TestBBRProbesRTT(t *testing.T) {
 	b := newTestBBR()
 	p := newBottleneck(t, b, 10*mbit, 40*time.Millisecond)
-	p.run(2 * time.Second)
+	p.run(20 * time.Second)
 	if _, ok := p.states[bbrProbeRTT]; ok {
-		t.Fatal("ProbeRTT within 2 s")
+		t.Fatal("ProbeRTT although the queue was seen empty")
 	}
+	p.rtt += 4 * time.Millisecond // as a queue that is others' has it
 	start := p.now
-	for b.state != bbrProbeRTT && p.now.Sub(start) < 5*time.Second {
+	for b.state != bbrProbeRTT && p.now.Sub(start) < 6*time.Second {
 		p.run(time.Millisecond)
 	}
 	began := p.now
@@ -320,6 +322,7 @@ func TestBBRCycle(t *testing.T) {
 	}
 	seen := map[bbrState]int{}
 	last := b.state
+	p.rtt += 4 * time.Millisecond
 	for range 10_000 {
 		p.run(time.Millisecond)
 		if g := gains[b.state]; g != [2]float64{b.pacingGain, b.cwndGain} {

@@ -132,7 +132,7 @@ type rateSample struct {
 	interval       time.Duration // 0: there is no sample
 	priorDelivered uint64        // total delivered when the segment was sent
 	txInFlight     int           // bytes in flight when the segment was sent, with it
-	lost           int           // bytes marked lost between the sending of the segment and this ACK
+	lost           int           // bytes marked lost between the sending of the segment and this ACK, which is not counted
 	appLimited     bool          // the segment was sent when data was wanting
 }
 

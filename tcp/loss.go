@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"time"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -118,6 +120,7 @@ func (c *Conn) noteDelivered(now Time, d *delivery) (s ackSample) {
 	if d.sure {
 		s.rtt = max(now.Sub(d.latest.sentAt), 1)
 		c.rtt.noteLeast(now, now.Sub(d.latest.sentAt))
+		c.sampleSacked(now, now.Sub(d.latest.sentAt), d.latest.end)
 		c.rack.arrived(now, d.latest.sentAt, d.latest.end)
 		c.loss.tlp.stale = false
 	}
@@ -126,6 +129,18 @@ func (c *Conn) noteDelivered(now Time, d *delivery) (s ackSample) {
 	}
 	s.rate = c.rate.sample(now, &d.newest, d.bytes, c.rtt.least())
 	return s
+}
+
+// sampleSacked takes the round-trip time of a segment up to end that SACK
+// delivered, once in a round, as Linux does: while a hole keeps SND.UNA where it
+// is, a queue may grow, and the time-out of the repair must know.
+func (c *Conn) sampleSacked(now Time, rtt time.Duration, end seqnum.Value) {
+	if rtt <= 0 || end.LessEq(c.snd.una) || end.LessEq(c.rtt.next) {
+		return
+	}
+	c.rtt.cancel() // what is timed waits for the hole
+	c.rtt.sample(now, rtt, c.cfg)
+	c.rtt.next = c.snd.nxt
 }
 
 // noteReordering takes note of a segment that arrived although one sent n bytes

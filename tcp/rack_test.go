@@ -256,3 +256,30 @@ func (c coarse) retransmits(t *testing.T) uint64 {
 	}
 	return d.c.Info(d.now).TotalRetrans
 }
+
+// RFC 6298, Section 4, and RFC 7323, Appendix G: SACK, too, tells the round-trip
+// time, once in a round, while a hole keeps the number of the ACKs where it is.
+func TestRoundTripBySACK(t *testing.T) {
+	d := newDriver(t, withConfig(func(c *Config) { c.NoSACK = false })).connect()
+	d.write(10000)
+	sacked := func(right int64) {
+		o := wire.Options{NumSACK: 1}
+		o.SACK[0] = wire.SACKBlock{Left: ours(1001), Right: ours(right)}
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1, opt: o})
+	}
+	before := d.c.Info(d.now).RTT // 10 ms, by the handshake
+	sacked(2001)
+	if got := d.c.Info(d.now).RTT; got != before {
+		t.Errorf("RTT %v after no time at all, want %v", got, before)
+	}
+	d.now = d.now.Add(90 * time.Millisecond)
+	sacked(3001)
+	want := before + (90*time.Millisecond-before)/8
+	if got := d.c.Info(d.now).RTT; got != want {
+		t.Errorf("RTT %v after a SACK of 90 ms, want %v", got, want)
+	}
+	sacked(4001)
+	if got := d.c.Info(d.now).RTT; got != want {
+		t.Errorf("RTT %v after the next SACK of the round, want %v", got, want)
+	}
+}
