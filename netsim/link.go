@@ -1,20 +1,20 @@
 package netsim
 
 import (
-	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/sim"
 )
 
-// Link joins two hosts. Its methods are safe for concurrent use.
+// Link joins two nodes. Its methods are safe for concurrent use.
 type Link struct {
 	network *Network
 	link    *sim.Link      // this and cfg are guarded by Network.wires
 	cfg     sim.LinkConfig // as the options left it
 }
 
-// Link joins two hosts, which reach each other's addresses over it. Options
-// out of range panic.
-func (n *Network) Link(a, b *trivet.Stack, options ...Option) *Link {
+// Link joins two nodes. Hosts reach each other's addresses over it, and
+// everything if the other end is a switch, router or NAT. Options out of range
+// panic.
+func (n *Network) Link(a, b Node, options ...Option) *Link {
 	var cfg sim.LinkConfig
 	for _, o := range options {
 		o(&cfg)
@@ -22,22 +22,40 @@ func (n *Network) Link(a, b *trivet.Stack, options ...Option) *Link {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	l := &Link{network: n, cfg: cfg}
-	ha, hb := n.of(a), n.of(b)
-	n.wires.Lock()
-	func() {
-		defer n.wires.Unlock()
-		l.link = n.fabric.Connect(ha.endpoint, hb.endpoint, cfg)
-	}()
-	n.attach(ha, len(ha.ends))
-	n.attach(hb, len(hb.ends))
+	na, ha := n.nodeOf(a)
+	nb, hb := n.nodeOf(b)
+	l.locked(func() { l.link = n.fabric.Connect(na, nb, cfg) })
+	for _, h := range []*host{ha, hb} {
+		if h != nil && !h.down {
+			n.attach(h, len(h.ends))
+		}
+	}
 	return l
+}
+
+// locked calls f with the wires held.
+func (l *Link) locked(f func()) { l.network.locked(f) }
+
+// read calls f, which moves no packet, with the wires held.
+func (n *Network) read(f func()) {
+	n.wires.Lock()
+	defer n.wires.Unlock()
+	f()
+}
+
+// locked calls f with the wires held, and then lets packets move.
+func (n *Network) locked(f func()) {
+	n.wires.Lock()
+	defer n.wires.Unlock()
+	f()
+	n.settle()
 }
 
 // Set changes the link: the options given replace what the link had, the
 // others stay. What waits to be sent meets the new settings, what is on its way
 // keeps its time.
 func (l *Link) Set(options ...Option) {
-	l.do(func() {
+	l.locked(func() {
 		for _, o := range options {
 			o(&l.cfg)
 		}
@@ -45,24 +63,48 @@ func (l *Link) Set(options ...Option) {
 	})
 }
 
-// do calls f with the wires held.
-func (l *Link) do(f func()) {
-	l.network.wires.Lock()
-	defer l.network.wires.Unlock()
-	f()
-	l.network.settle()
-}
-
 // Unplug cuts the link: what is on its way and what is sent from now on is
 // lost, until Plug. The hosts are not told.
-func (l *Link) Unplug() { l.do(l.link.Unplug) }
+func (l *Link) Unplug() { l.locked(l.link.Unplug) }
 
 // Plug mends the link.
-func (l *Link) Plug() { l.do(l.link.Plug) }
+func (l *Link) Plug() { l.locked(l.link.Plug) }
 
-// Stats returns the counts of packets from the first host to the second, and
+// UnplugFrom cuts the direction that leads away from the node, which still
+// hears and is not heard: a partition of one way.
+func (l *Link) UnplugFrom(from Node) {
+	node := l.network.resolveNode(from)
+	l.locked(func() { l.link.UnplugFrom(node) })
+}
+
+// PlugFrom mends the direction that leads away from the node.
+func (l *Link) PlugFrom(from Node) {
+	node := l.network.resolveNode(from)
+	l.locked(func() { l.link.PlugFrom(node) })
+}
+
+func (n *Network) resolveNode(x Node) sim.Node {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	node, _ := n.nodeOf(x)
+	return node
+}
+
+// Insert puts a middlebox on the link, behind those that are there: one of
+// package sim's, as sim.StripOptions, or one's own, which must not call the
+// network.
+func (l *Link) Insert(m sim.Middlebox) { l.locked(func() { l.link.Insert(m) }) }
+
+// Inject sends an IP packet into the link as if the node had sent it; see
+// sim.SegmentPacket.
+func (l *Link) Inject(from Node, packet []byte) {
+	node := l.network.resolveNode(from)
+	l.locked(func() { l.link.Inject(node, packet) })
+}
+
+// Stats returns the counts of packets from the first node to the second, and
 // back.
 func (l *Link) Stats() (forward, backward sim.Stats) {
-	l.do(func() { forward, backward = l.link.Stats() })
+	l.network.read(func() { forward, backward = l.link.Stats() })
 	return forward, backward
 }

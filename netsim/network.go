@@ -2,9 +2,6 @@ package netsim
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -24,6 +21,12 @@ type Config struct {
 	// Resolve are set here. A TCP.Trace hook is called besides OnEvent.
 	Host trivet.Config
 
+	// TB, if not nil, is the test that the network is for, a *testing.T or
+	// *testing.B: when it ends the network is closed, and if it has failed by
+	// then, the packets of the last while are written to wire.pcapng and the
+	// seed to seed.txt, in TB.ArtifactDir (see go test -artifacts).
+	TB TB
+
 	// OnEvent and OnPacket are told of what happens inside hosts and on links,
 	// at times that count from New; trace.Log has methods made for them. They
 	// are called one at a time, with locks held: they must be quick and must
@@ -37,35 +40,36 @@ type Config struct {
 type Network struct {
 	cfg   Config
 	start time.Time
-	hooks sync.Mutex // held while a hook runs; nothing is locked under it
 
-	mu    sync.Mutex // guards what follows; taken before wires
-	hosts []*host
+	hooks    sync.Mutex // held while a hook runs; nothing is locked under it
+	recorder *recorder  // guarded by hooks; nil without a TB
 
-	wires   sync.Mutex // guards what follows, and the inboxes of all ends
+	waiting waiting
+
+	mu     sync.Mutex // guards what follows; taken before wires
+	hosts  []*host
+	middle map[string]sim.Node // switches, routers and NATs
+
+	wires   sync.Mutex // guards what follows, the inboxes of all ends, and all of sim
 	fabric  *sim.Fabric
 	timer   *time.Timer // calls run; nil until first needed
 	timerAt tcp.Time    // when it fires; 0: it does not
 	stopped bool
 }
 
-// host is a name with the stack that bears it now.
-type host struct {
-	name         string
-	addr4, addr6 netip.Addr
-	boots        int
-	stack        *trivet.Stack // guarded by Network.mu
-
-	endpoint *sim.Endpoint // this and what follows are guarded by Network.wires
-	ends     []*end        // of the present stack, by port
-}
-
 // New returns a network without hosts.
 func New(cfg Config) *Network {
-	n := &Network{cfg: cfg, start: time.Now()}
+	n := &Network{cfg: cfg, start: time.Now(), middle: map[string]sim.Node{}}
+	if cfg.TB != nil {
+		n.recorder = new(recorder)
+		cfg.TB.Cleanup(func() {
+			n.Close()
+			n.save()
+		})
+	}
 	var onPacket func(tcp.Time, *trace.Packet)
-	if cfg.OnPacket != nil {
-		onPacket = n.tell
+	if cfg.OnPacket != nil || n.recorder != nil {
+		onPacket = n.tellPacket
 	}
 	n.fabric = sim.NewFabric(cfg.Seed, n.now, onPacket)
 	return n
@@ -74,135 +78,34 @@ func New(cfg Config) *Network {
 // now is the time since New; it is never 0, which means "no time".
 func (n *Network) now() tcp.Time { return tcp.Time(time.Since(n.start)) + 1 }
 
-// Host returns the host with the name; the first call makes it. It has an
-// IPv4 and an IPv6 address of its own, and all hosts know each other's names:
-// client.Dial("tcp", "server:80").
-func (n *Network) Host(name string) *trivet.Stack {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if h := n.named(name); h != nil {
-		return h.stack
-	}
-	i := len(n.hosts) + 1
-	h := &host{
-		name:  name,
-		addr4: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}),
-		addr6: netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(i >> 8), 15: byte(i)}),
-	}
-	n.boot(h)
-	n.wires.Lock()
-	h.endpoint = n.fabric.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.deliver, func(sim.Attachment) {})
-	n.wires.Unlock()
-	n.hosts = append(n.hosts, h)
-	return h.stack
-}
-
-// named returns the host with the name, or nil. n.mu is held.
-func (n *Network) named(name string) *host {
-	for _, h := range n.hosts {
-		if h.name == name {
-			return h
-		}
-	}
-	return nil
-}
-
-// of returns the host whose stack is s. n.mu is held.
-func (n *Network) of(s *trivet.Stack) *host {
-	for _, h := range n.hosts {
-		if h.stack == s {
-			return h
-		}
-	}
-	panic("netsim: the stack is not, or no longer, a host of this network")
-}
-
-// boot gives the host a fresh stack. n.mu is held.
-func (n *Network) boot(h *host) {
-	h.boots++
-	cfg := n.cfg.Host
-	cfg.Name, cfg.Shards, cfg.Resolve = h.name, 1, n.resolve
-	cfg.Secret = n.fabric.Secret(fmt.Sprintf("host %q %d", h.name, h.boots))
-	if n.cfg.OnEvent != nil {
-		cfg.TCP.Trace = n.traceHook(h.name, cfg.TCP.Trace)
-	}
-	s, err := trivet.New(cfg)
-	if err != nil {
-		panic(err) // Config.Host cannot be
-	}
-	h.stack = s
-}
-
-// traceHook returns a hook that tells OnEvent, in the network's time, of what
-// a stack that is made now tells in its own.
-func (n *Network) traceHook(name string, also func(*tcp.Event)) func(*tcp.Event) {
-	born := tcp.Time(time.Since(n.start))
-	return func(e *tcp.Event) {
-		if also != nil {
-			also(e)
-		}
-		moved := *e
-		moved.Time += born
-		n.hooks.Lock()
-		defer n.hooks.Unlock()
-		n.cfg.OnEvent(name, &moved)
-	}
-}
-
-// tell shows a packet to the hook.
-func (n *Network) tell(now tcp.Time, p *trace.Packet) {
+// tellPacket shows a packet to the hooks.
+func (n *Network) tellPacket(now tcp.Time, p *trace.Packet) {
 	n.hooks.Lock()
 	defer n.hooks.Unlock()
-	n.cfg.OnPacket(now, p)
-}
-
-// resolve looks up the name of a host.
-func (n *Network) resolve(_ context.Context, name string) ([]netip.Addr, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if h := n.named(name); h != nil {
-		return []netip.Addr{h.addr4, h.addr6}, nil
+	if n.recorder != nil {
+		n.recorder.packet(now, p)
 	}
-	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
-}
-
-// Addr returns the IPv4 address of the host; a stack that is not a host of
-// this network panics.
-func (n *Network) Addr(s *trivet.Stack) netip.Addr {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.of(s).addr4
-}
-
-// Addr6 returns the IPv6 address of the host.
-func (n *Network) Addr6(s *trivet.Stack) netip.Addr {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.of(s).addr6
-}
-
-// Reboot is a crash: every connection and listener of the host is gone,
-// without a word to its peers, and the stack that is returned takes its place,
-// with the same name, addresses and links. The old stack is closed.
-func (n *Network) Reboot(s *trivet.Stack) *trivet.Stack {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	h := n.of(s)
-	n.wires.Lock()
-	ends := h.ends
-	h.ends = nil
-	for _, e := range ends {
-		e.cut()
+	if n.cfg.OnPacket != nil {
+		n.cfg.OnPacket(now, p)
 	}
-	n.wires.Unlock()
-	gone, cancel := context.WithCancel(context.Background())
-	cancel()
-	_ = h.stack.Close(gone) // its connections are reset, which nobody hears
-	n.boot(h)
-	for i := range ends {
-		n.attach(h, i)
+}
+
+// tellEvent shows an event to the hooks.
+func (n *Network) tellEvent(host string, e *tcp.Event) {
+	if e.Kind == tcp.EventState {
+		n.waiting.notify()
 	}
-	return h.stack
+	if n.recorder == nil && n.cfg.OnEvent == nil {
+		return
+	}
+	n.hooks.Lock()
+	defer n.hooks.Unlock()
+	if n.recorder != nil {
+		n.recorder.event(host, e)
+	}
+	if n.cfg.OnEvent != nil {
+		n.cfg.OnEvent(host, e)
+	}
 }
 
 // closeTime is how long Close lets connections end in good order.
@@ -210,7 +113,7 @@ const closeTime = 5 * time.Second
 
 // Close closes every host, which ends its connections in good order as long
 // as the links let it, up to 5 s, and then the links. No goroutine of the
-// network is left when it returns.
+// network is left when it returns. A second Close does nothing.
 func (n *Network) Close() {
 	n.mu.Lock()
 	hosts := n.hosts

@@ -10,6 +10,13 @@ import (
 // they are given to Forward or Backward.
 type Option func(*sim.LinkConfig)
 
+// Rates, in bits per second.
+const (
+	Kbit = 1_000
+	Mbit = 1_000_000
+	Gbit = 1_000_000_000
+)
+
 // both makes an option that changes both directions.
 func both(change func(*sim.Settings)) Option {
 	return func(c *sim.LinkConfig) {
@@ -36,8 +43,26 @@ func Queue(packets, bytes int) Option {
 	return both(func(s *sim.Settings) { s.QueuePackets, s.QueueBytes = packets, bytes })
 }
 
+// CoDel lets the queue of a link with a Rate drop packets that waited too long
+// (RFC 8289), before it is full.
+func CoDel() Option { return both(func(s *sim.Settings) { s.CoDel = true }) }
+
+// ECN makes CoDel, which it turns on, mark ECN-capable packets instead of
+// dropping them (RFC 3168).
+func ECN() Option { return both(func(s *sim.Settings) { s.CoDel, s.ECN = true, true }) }
+
+// MarkAbove marks ECN-capable packets that find more than so many bytes in the
+// queue, as switches do for DCTCP; 0: none.
+func MarkAbove(bytes int) Option { return both(func(s *sim.Settings) { s.MarkBytes = bytes }) }
+
 // Loss is the probability, 0 to 1, that a packet is lost.
 func Loss(p float64) Option { return both(func(s *sim.Settings) { s.Loss = p }) }
+
+// BurstLoss loses the given share of all packets, 0 to 1, in bursts of the
+// given mean length in packets, at least 1 (Gilbert-Elliott), besides Loss.
+func BurstLoss(share, length float64) Option {
+	return both(func(s *sim.Settings) { s.Burst = sim.Bursts(share, length) })
+}
 
 // Duplicate is the probability that a packet is delivered twice.
 func Duplicate(p float64) Option { return both(func(s *sim.Settings) { s.Duplicate = p }) }
@@ -45,7 +70,13 @@ func Duplicate(p float64) Option { return both(func(s *sim.Settings) { s.Duplica
 // Reorder is the probability that a packet is held back for d longer than the
 // others; zero d: as long as the delay, at least 1 ms.
 func Reorder(p float64, d time.Duration) Option {
-	return both(func(s *sim.Settings) { s.Reorder, s.ReorderDelay = p, d })
+	return both(func(s *sim.Settings) { s.Reorder, s.ReorderDelay, s.ReorderJitter = p, d, 0 })
+}
+
+// Late is the probability that a packet is held back for up to d, uniformly
+// distributed, while others overtake it.
+func Late(p float64, d time.Duration) Option {
+	return both(func(s *sim.Settings) { s.Reorder, s.ReorderDelay, s.ReorderJitter = p, 0, d })
 }
 
 // Corrupt is the probability that a byte of a packet is changed.

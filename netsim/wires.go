@@ -25,7 +25,8 @@ func (n *Network) settle() {
 	if n.stopped {
 		return
 	}
-	n.fabric.Run()
+	n.fabric.Deliver()
+	n.waiting.notify()
 	next := n.fabric.NextTimeout()
 	if next == 0 || n.timerAt != 0 && n.timerAt <= next {
 		return // an early call is harmless
@@ -44,7 +45,7 @@ func (n *Network) settle() {
 // network's wires are held.
 func (h *host) deliver(port int, p *wire.Packet) {
 	if port >= len(h.ends) {
-		return // the host is down
+		return // the host is down, or does not know the link yet
 	}
 	e := h.ends[port]
 	p.CopyTo(e.inbox.Next())

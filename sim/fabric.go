@@ -11,8 +11,8 @@ import (
 )
 
 // Fabric is a network without its hosts: links, and the switches, routers and
-// middleboxes between them. It has no clock of its own: its owner calls Run
-// when NextTimeout says. Network joins engines by one, package netsim whole
+// middleboxes between them. It has no clock of its own: its owner calls
+// Deliver when NextTimeout says. Network joins engines by one, package netsim whole
 // stacks. It is not safe for concurrent use.
 type Fabric struct {
 	seed     uint64
@@ -67,8 +67,8 @@ func (f *Fabric) NextTimeout() tcp.Time {
 	return next
 }
 
-// Run hands over the packets that have arrived, link by link.
-func (f *Fabric) Run() {
+// Deliver hands over the packets that have arrived, link by link.
+func (f *Fabric) Deliver() {
 	now := f.clock()
 	for i := 0; i < len(f.lines); i++ { // a handler may join more
 		x := f.lines[i]
@@ -196,6 +196,9 @@ type Attachment struct {
 	Addrs  []netip.Addr
 	Routes []netip.Prefix
 }
+
+// Links returns how many links the endpoint is joined to.
+func (e *Endpoint) Links() int { return len(e.ports) }
 
 // Attachment returns what there is to know of the i-th link of the endpoint.
 func (e *Endpoint) Attachment(i int) Attachment { return e.ports[i].describe() }

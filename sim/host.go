@@ -12,7 +12,7 @@ import (
 
 // Host is one machine of the network.
 type Host struct {
-	*Endpoint
+	endpoint     *Endpoint
 	network      *Network
 	addr4, addr6 netip.Addr
 	cfg          engine.Config
@@ -22,6 +22,11 @@ type Host struct {
 	dirty        bool // the engine may have something to send or to wake
 	out          wire.Batch
 }
+
+// Name returns the host's name.
+func (h *Host) Name() string { return h.endpoint.name }
+
+func (h *Host) node() *station { return &h.endpoint.station }
 
 // Addr returns the host's IPv4 address.
 func (h *Host) Addr() netip.Addr { return h.addr4 }
@@ -59,10 +64,10 @@ func (h *Host) Boot() {
 	}
 	h.down = false
 	if h.network.cfg.OnEvent != nil {
-		h.network.cfg.OnEvent(h.name, &tcp.Event{Time: h.network.now, Kind: tcp.EventCall, Call: "reboot"})
+		h.network.cfg.OnEvent(h.Name(), &tcp.Event{Time: h.network.now, Kind: tcp.EventCall, Call: "reboot"})
 	}
-	for i := range h.ports {
-		h.addInterface(h.Attachment(i))
+	for i := range h.endpoint.ports {
+		h.addInterface(h.endpoint.Attachment(i))
 	}
 }
 
@@ -70,11 +75,11 @@ func (h *Host) boot() {
 	n, cfg := h.network, h.cfg
 	h.boots++
 	if cfg.Secret == [32]byte{} {
-		cfg.Secret = n.Secret(fmt.Sprintf("host %q %d", h.name, h.boots))
+		cfg.Secret = n.Secret(fmt.Sprintf("host %q %d", h.Name(), h.boots))
 	}
 	if trace := cfg.TCP.Trace; n.cfg.OnEvent != nil {
 		cfg.TCP.Trace = func(e *tcp.Event) {
-			n.cfg.OnEvent(h.name, e)
+			n.cfg.OnEvent(h.Name(), e)
 			if trace != nil {
 				trace(e)
 			}
@@ -101,7 +106,7 @@ func (h *Host) addInterface(p Attachment) {
 		}
 	}
 	if err != nil {
-		panic(fmt.Sprintf("sim: interface %d of %s: %v", p.Index, h.name, err))
+		panic(fmt.Sprintf("sim: interface %d of %s: %v", p.Index, h.Name(), err))
 	}
 }
 
@@ -122,10 +127,10 @@ func (h *Host) output() {
 		more = h.engine.Output(h.network.now, &h.out)
 		for i := range h.out.Packets {
 			p := &h.out.Packets[i]
-			if mtu := h.ports[p.Link].mtu; p.SegSize == 0 && p.Len() > mtu {
-				panic(fmt.Sprintf("sim: %s sends %d bytes over a link with MTU %d", h.name, p.Len(), mtu))
+			if mtu := h.endpoint.ports[p.Link].mtu; p.SegSize == 0 && p.Len() > mtu {
+				panic(fmt.Sprintf("sim: %s sends %d bytes over a link with MTU %d", h.Name(), p.Len(), mtu))
 			}
-			h.Send(p.Link, p)
+			h.endpoint.Send(p.Link, p)
 		}
 		h.out.Release()
 	}

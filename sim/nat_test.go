@@ -16,12 +16,12 @@ import (
 // home is two clients behind a NAT, and a server outside.
 type home struct {
 	*Network
-	t              *testing.T
-	nat            *NAT
-	clients        [2]*Host
-	server         *Host
-	outside        *Link
-	accepted       []*Conn
+	t        *testing.T
+	nat      *NAT
+	clients  [2]*Host
+	server   *Host
+	outside  *Link
+	accepted []*Conn
 }
 
 func newHome(t *testing.T, cfg NATConfig) *home {

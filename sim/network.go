@@ -93,7 +93,7 @@ func (n *Network) AddHost(name string, cfg engine.Config) *Host {
 	h := &Host{network: n, cfg: cfg}
 	h.addr4 = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 	h.addr6 = netip.AddrFrom16([16]byte{0: 0xfd, 14: byte(i >> 8), 15: byte(i)})
-	h.Endpoint = n.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.input, h.addInterface)
+	h.endpoint = n.AddEndpoint(name, []netip.Addr{h.addr4, h.addr6}, h.input, h.addInterface)
 	n.hosts = append(n.hosts, h)
 	h.boot()
 	return h
@@ -127,7 +127,7 @@ func (n *Network) Step() bool {
 	}
 	n.now = max(n.now, next)
 	n.count()
-	n.Run()
+	n.Deliver()
 	n.advance()
 	for len(n.calendar) > 0 && n.calendar[0].at <= n.now {
 		heap.Pop(&n.calendar).(appointment).call()

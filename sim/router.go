@@ -60,6 +60,9 @@ func (f *Fabric) nextMiddleAddrs() []netip.Addr {
 	}
 }
 
+// Addrs returns the router's own addresses.
+func (r *Router) Addrs() []netip.Addr { return r.addrs }
+
 // Stats returns the counts.
 func (r *Router) Stats() RouterStats { return r.stats }
 

@@ -46,7 +46,7 @@ var rules = map[string]rule{
 	"engine":            {kind: pure, imports: append(ground[:len(ground):len(ground)], "tcp")},
 
 	"trace":        {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp")},
-	"trace/pcapng": {kind: open, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
+	"trace/pcapng": {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
 	"sim":          {kind: seeded, imports: append(core[:len(core):len(core)], "trace")},
 	"drill":        {kind: seeded, imports: simulation},
 	"lab":          {kind: seeded, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng")},
@@ -54,7 +54,7 @@ var rules = map[string]rule{
 	"link":     {kind: library, imports: ground},
 	"link/tun": {kind: library, imports: append(ground[:len(ground):len(ground)], "link")},
 	".":        {kind: library, imports: append(core[:len(core):len(core)], "link")},
-	"netsim":   {kind: library, imports: append(stack[:len(stack):len(stack)], "trace", "sim")},
+	"netsim":   {kind: library, imports: append(stack[:len(stack):len(stack)], "trace", "trace/pcapng", "sim")},
 
 	"cmd/trivet": {kind: open, imports: append(stack[:len(stack):len(stack)],
 		"link/tun", "netsim", "trace", "trace/pcapng", "sim", "drill", "lab")},
