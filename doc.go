@@ -23,6 +23,15 @@
 // channels with no lock held, so a Stack runs in virtual time in a bubble of
 // testing/synctest, provided that it was made there.
 //
+// # Socket options
+//
+// What setsockopt sets elsewhere is set by methods of Conn with the names of
+// those of *net.TCPConn (SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
+// TCP_NODELAY, and two more for TCP_CONGESTION and TCP_QUICKACK), by fields of
+// ListenConfig (SO_REUSEPORT, the backlog), and for the rest by fields of
+// tcp.Options, which ListenConfig, Dialer and Conn.SetOptions take. Values that
+// Linux refuses are refused. SO_REUSEADDR is as if always set.
+//
 // # Limits
 //
 // Host names are looked up by Config.Resolve only; without it, addresses must

@@ -210,9 +210,8 @@ func (c *Conn) setBuffer(set func(*tcp.Options)) error {
 }
 
 // SetLinger says what Close does while data is unsent or unacknowledged
-// (SO_LINGER):
-// negative (the default) sends it in the background, 0 drops it and resets
-// the connection, and sec > 0 waits up to that many seconds for it.
+// (SO_LINGER): negative (the default) sends it in the background, 0 drops it
+// and resets the connection, and sec > 0 waits up to that many seconds for it.
 func (c *Conn) SetLinger(sec int) error {
 	return c.setOptions(func(*tcp.Options) error {
 		c.linger = int32(max(-1, min(sec, 1<<30)))
