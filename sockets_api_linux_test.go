@@ -121,7 +121,7 @@ var apiCases = []socketCase{
 		<-done
 		r.saw("copy", n, err)
 	}},
-	{name: "local address", rows: []int{108}, on: oneHost, run: func(r *run) {
+	{name: "local address", rows: []int{108}, ip6: true, on: oneHost, run: func(r *run) {
 		l := r.listener()
 		for _, ip := range []net.IP{nil, net.IPv4zero, net.IPv4(127, 0, 0, 1), net.IPv4(127, 0, 0, 9), net.IPv6loopback} {
 			c, err := r.dial(context.Background(), config{LocalAddr: &net.TCPAddr{IP: ip}}, "tcp", l.Addr().String())

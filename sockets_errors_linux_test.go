@@ -225,7 +225,7 @@ var errorCases = []socketCase{
 		_, err := r.dial(context.Background(), config{Options: []optionValue{{tcpUserTimeout, 1000}}}, "tcp", l.Addr().String())
 		r.saw("dial", err)
 	}},
-	{name: "no route", rows: []int{17}, alone: true, run: func(r *run) {
+	{name: "no route", rows: []int{17}, ip6: true, alone: true, run: func(r *run) {
 		for _, address := range []string{"198.51.100.1:7", "[2001:db8::1]:7"} {
 			_, err := r.dial(context.Background(), config{}, "tcp", address)
 			r.saw("dial", err)
@@ -258,7 +258,7 @@ var errorCases = []socketCase{
 		r.read(c, 10)
 		r.write(c, "x")
 	}},
-	{name: "address in use", rows: []int{20, 85, 86}, on: oneHost, run: func(r *run) {
+	{name: "address in use", rows: []int{20, 85, 86}, ip6: true, on: oneHost, run: func(r *run) {
 		l := r.listener()
 		_, err := r.listen(config{}, "tcp", l.Addr().String())
 		r.saw("same", err)
@@ -284,7 +284,7 @@ var errorCases = []socketCase{
 		_, err = r.dial(context.Background(), config{LocalAddr: &net.UDPAddr{}}, "tcp", l.Addr().String())
 		r.saw("UDP address", err)
 	}},
-	{name: "dial to broadcast and multicast", rows: []int{26}, run: func(r *run) {
+	{name: "dial to broadcast and multicast", rows: []int{26}, ip6: true, run: func(r *run) {
 		for _, address := range []string{"255.255.255.255:7", "224.0.0.1:7", "[ff02::1]:7", "[ff0e::1]:7"} {
 			_, err := r.dial(context.Background(), config{}, "tcp", address)
 			r.saw("dial "+address, err)

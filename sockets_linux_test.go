@@ -29,6 +29,8 @@ type socketCase struct {
 	rows []int // SOCK-n of docs/rfc.md
 	on   hosts
 
+	// ip6 says that the kernel must have IPv6, and ::1.
+	ip6 bool
 	// alone runs the kernel's side in a network namespace without links.
 	alone bool
 
@@ -60,6 +62,13 @@ func TestSameOutcomeAsPackageNet(t *testing.T) {
 
 // compare runs the case on the kernel and on Trivet.
 func (c *socketCase) compare(t *testing.T) {
+	if c.ip6 {
+		l, err := net.Listen("tcp6", "[::1]:0")
+		if err != nil {
+			netns.Unavailable(t, "the kernel has no IPv6: %v", err)
+		}
+		l.Close()
+	}
 	if c.alone {
 		netns.New(t)
 	}
