@@ -83,6 +83,18 @@ var infoFields = map[string]func(*tcp.Info) int64{
 	"tcpi_notsent_bytes":  func(i *tcp.Info) int64 { return int64(i.NotSent) },
 	"tcpi_rcv_ooopack":    func(i *tcp.Info) int64 { return int64(i.RcvOutOfOrder) },
 	"tcpi_snd_wnd":        func(i *tcp.Info) int64 { return int64(i.SndWnd) },
+	"tcpi_sacked":         func(i *tcp.Info) int64 { return int64(i.Sacked) },
+	"tcpi_lost":           func(i *tcp.Info) int64 { return int64(i.Lost) },
+	"tcpi_retrans":        func(i *tcp.Info) int64 { return int64(i.Retrans) },
+	"tcpi_reordering":     func(i *tcp.Info) int64 { return int64(i.Reordering) },
+	"tcpi_reord_seen":     func(i *tcp.Info) int64 { return int64(i.ReordSeen) },
+	"tcpi_dsack_dups":     func(i *tcp.Info) int64 { return int64(i.DSACKDups) },
+	"tcpi_delivered":      func(i *tcp.Info) int64 { return segments(int(i.Delivered), i.SndMSS) },
+	"tcpi_delivery_rate":  func(i *tcp.Info) int64 { return i.DeliveryRate },
+	"tcpi_pacing_rate":    func(i *tcp.Info) int64 { return i.PacingRate },
+	"tcpi_busy_time":      func(i *tcp.Info) int64 { return i.BusyTime.Microseconds() },
+	"tcpi_rwnd_limited":   func(i *tcp.Info) int64 { return i.RwndLimited.Microseconds() },
+	"tcpi_sndbuf_limited": func(i *tcp.Info) int64 { return i.SndbufLimited.Microseconds() },
 	"tcpi_rcv_wnd":        func(i *tcp.Info) int64 { return int64(i.RcvWnd) },
 }
 
@@ -99,6 +111,8 @@ func threshold(i *tcp.Info) int64 {
 
 func caState(i *tcp.Info) int64 {
 	switch i.CAState {
+	case "disorder":
+		return 1
 	case "recovery":
 		return 3
 	case "loss":

@@ -152,6 +152,7 @@ func (c *Conn) restartTimers(now Time) {
 	c.stopTimer(TimerUserTimeout)
 	if c.outstanding() == 0 {
 		c.stopLossTimers()
+		c.noteLimit(now)
 		if c.unsent() > 0 || c.finPending() {
 			c.startUserTimeout(now)
 		} else {
@@ -197,7 +198,9 @@ func (c *Conn) takeNews(now Time, seg *wire.Segment) {
 	d, prior := c.newDelivery(now, seg), c.inFlight()
 	c.takeSack(seg, &d)
 	c.recoverOnAck(now, seg, 0, prior, &d)
-	c.armLossTimer(now)
+	if !c.timerRunning(TimerProbe) || !c.mayProbe() {
+		c.armLossTimer(now) // what it tells may call for another timer
+	}
 }
 
 // outstanding is FlightSize: the bytes sent and not acknowledged.

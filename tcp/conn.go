@@ -35,6 +35,7 @@ type Conn struct {
 	rack     rack
 	rate     rate
 	pace     pacer
+	chrono   chrono
 	sent     *scoreboard // nil while nothing is outstanding
 	usage    usage
 

@@ -26,6 +26,7 @@ type delivery struct {
 	first    bool // a first copy arrived that was outstanding at the last time-out
 	resent   bool // something that went again arrived
 	dsack    wire.SACKBlock
+	head     sentRecord   // the first that this ACK acknowledges
 	newest   sentRecord   // the segment sent last of those delivered
 	latest   sentRecord   // the same, without those whose copy is in doubt (RFC 8985, Section 6.2, step 2)
 	sure     bool         // latest is set

@@ -26,7 +26,7 @@ type Info struct {
 
 	// Congestion control.
 	Congestion  string // name of the algorithm
-	CAState     string // open, recovery or loss
+	CAState     string // open, disorder, recovery or loss
 	SndCwnd     int    // bytes
 	SndSsthresh int    // bytes
 	InFlight    int    // bytes sent and neither acknowledged nor thought lost
@@ -52,14 +52,20 @@ type Info struct {
 	RcvOutOfOrder                                      uint64 // segments
 	DupAcksIn                                          uint64
 
+	// For how long something was outstanding or waited to be sent; and of that,
+	// for how long the peer's window, or the send buffer, held it back.
+	BusyTime, RwndLimited, SndbufLimited time.Duration
+
 	// Loss recovery.
-	Sacked, Lost int    // segments outstanding that arrived by SACK, that are thought lost
-	LostTotal    uint64 // segments that were thought lost, in all
-	DSACKDups    uint64 // duplicates that the peer reported (tcpi_dsack_dups)
-	Spurious     uint64 // segments sent again that the peer had already, as it reported
-	Undos        uint64 // recoveries that turned out to be needless
-	Reordering   int    // how far the path was seen to reorder, in segments, at least 3
-	ReordSeen    uint64 // how often it was (tcpi_reord_seen)
+	Sacked     int    // segments outstanding that arrived, as SACK says
+	Lost       int    // segments outstanding that are thought lost, those sent again included
+	Retrans    int    // segments sent again that are under way
+	LostTotal  uint64 // segments that were thought lost, in all
+	DSACKDups  uint64 // duplicates that the peer reported (tcpi_dsack_dups)
+	Spurious   uint64 // segments sent again that the peer had already, as it reported
+	Undos      uint64 // recoveries that turned out to be needless
+	Reordering int    // how far the path was seen to reorder, in segments, at least 3
+	ReordSeen  uint64 // how often it was (tcpi_reord_seen)
 
 	// Delivery rate, in bytes per second; 0: not known. AppLimited is whether
 	// it was the application that held it so low (tcpi_delivery_rate).

@@ -28,7 +28,7 @@ func TestInfo(t *testing.T) {
 		Unacked: 12, SendBuffer: 1 << 20, Unread: 500, RecvBuffer: 1 << 20, OutOfOrder: 100,
 		BytesSent: 1000, BytesAcked: 988, BytesReceived: 500,
 		SegsOut: 6, SegsIn: 3, DataSegsOut: 2, DataSegsIn: 2, RcvOutOfOrder: 1,
-		Reordering: 3, DeliveryRate: 988 * 20, AppLimited: true, Delivered: 988,
+		Reordering: 3, DeliveryRate: 988 * 20, AppLimited: true, Delivered: 988, BusyTime: 57 * ms,
 		LastDataSent: 57 * ms, LastDataRecv: 7 * ms, LastAckRecv: 7 * ms,
 	}
 	if i != want {

@@ -171,7 +171,7 @@ func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *de
 		c.tellAcked(now, s)
 	}
 	if c.rcv.sack {
-		c.reduce(now, s.lost, acked > 0, d)
+		c.reduce(now, s.lost, acked, d)
 	}
 }
 
@@ -216,7 +216,7 @@ func (c *Conn) repair(now Time, seg *wire.Segment, advanced bool, d *delivery) {
 		}
 	case lossFast:
 		switch {
-		case (advanced && d.ecrKnown && l.undo.byTimestamp(d.ecr)) || l.undo.byDuplicates():
+		case (advanced && l.undo.byFirstCopy(d)) || l.undo.byDuplicates():
 			c.undoRecovery(now)
 		case !c.snd.una.Less(l.recover):
 			c.recovered(now)
@@ -288,24 +288,26 @@ func (c *Conn) noteLost(now Time, r *sentRecord) {
 }
 
 // reduce begins a recovery when there are new losses, and keeps PRR's account.
-func (c *Conn) reduce(now Time, lost int, advanced bool, d *delivery) {
+func (c *Conn) reduce(now Time, lost, acked int, d *delivery) {
 	l := &c.loss
 	if lost > 0 && l.phase == lossOpen {
-		c.beginRecovery(now, c.inFlight()+lost+d.bytes)
+		c.beginRecovery(now, acked, c.inFlight()+lost+d.bytes)
 	} else if d.news && l.phase == lossOpen && c.sent != nil {
 		c.rule(now, RuleLimitedTransmit)
 	}
 	if l.prr.on {
-		l.prr.acked(d.bytes, c.inFlight(), c.cc.threshold(), c.snd.mss, advanced && lost == 0)
+		l.prr.acked(d.bytes, c.inFlight(), c.cc.threshold(), c.snd.mss, acked > 0 && lost == 0)
 	}
 }
 
-// beginRecovery begins fast recovery; flight bytes were in flight before the
-// ACK that told of the loss. RFC 9937, Section 6.1: those are what PRR starts
-// from; what SACK had reported before left the network already.
-func (c *Conn) beginRecovery(now Time, flight int) {
+// beginRecovery begins fast recovery at an ACK of acked new bytes, before which
+// flight bytes were in flight. RFC 9937, Section 6.1: those are what PRR starts
+// from, since what SACK had reported before left the network already. The
+// congestion control hears of all that was outstanding (RFC 6675, Section 5), but
+// not of what was sent beyond its window as the SACKs came.
+func (c *Conn) beginRecovery(now Time, acked, flight int) {
 	c.rule(now, RuleFastRetransmit)
-	c.cc.lost(now, flight)
+	c.cc.lost(now, max(min(c.outstanding()+acked, c.cc.window()), flight))
 	c.loss.begin(lossFast, c.snd.una, c.snd.nxt)
 	c.loss.force = true
 	c.rtt.cancel()
@@ -324,7 +326,7 @@ func (c *Conn) reorderTimeout(now Time) {
 	switch {
 	case lost == 0:
 	case c.loss.phase == lossOpen:
-		c.beginRecovery(now, c.inFlight()+lost)
+		c.beginRecovery(now, 0, c.inFlight()+lost)
 	case c.loss.prr.on:
 		c.loss.prr.cwnd = max(c.loss.prr.cwnd-int32(lost), int32(c.inFlight()+c.snd.mss))
 	}

@@ -8,7 +8,7 @@ func (c *Conn) repairWithoutSACK(now Time, seg *wire.Segment, acked int, d *deli
 	l.dupAcks, l.extra = 0, 0
 	switch l.phase {
 	case lossFast:
-		if d.ecrKnown && l.undo.byTimestamp(d.ecr) {
+		if l.undo.byFirstCopy(d) {
 			c.undoRecovery(now)
 			return
 		}

@@ -245,9 +245,14 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 	c.startKeepAlive(now)
 }
 
+// lostSynRTO is the time-out for data after a SYN timed out (RFC 6298, Section
+// 5.7).
+const lostSynRTO = 3 * time.Second
+
 // takeHandshakeRTT takes the first round-trip sample. RFC 6298, Section 5.7:
 // if a SYN was sent twice, no sample can be trusted, and the time-out begins
-// with 3 s; the timestamps option tells more.
+// with 3 s; the timestamps option tells more. But what delayed the handshake, an
+// ARP or a busy listener, is not what delays data.
 func (c *Conn) takeHandshakeRTT(now Time, seg *wire.Segment) {
 	if c.rtt.acked(now, c.iss.Add(1), c.cfg) {
 		return
@@ -255,7 +260,10 @@ func (c *Conn) takeHandshakeRTT(now Time, seg *wire.Segment) {
 	c.rtt.backoff = 0
 	if rtt, ok := c.echoed(now, seg); ok {
 		c.rtt.sample(now, rtt, c.cfg)
+		if c.count.retransmits > 0 {
+			c.rtt.distrust(lostSynRTO)
+		}
 	} else if c.count.retransmits > 0 {
-		c.rtt.rto = 3 * time.Second
+		c.rtt.rto = lostSynRTO
 	}
 }

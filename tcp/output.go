@@ -46,6 +46,7 @@ func (c *Conn) Output(now Time, out *Batch) {
 		c.sendNew(now, out)
 		c.sendProbe(now, out)
 		c.watchWindow(now)
+		c.noteLimit(now)
 	}
 	c.sendAcks(now, out)
 }
@@ -94,8 +95,10 @@ func (c *Conn) sendAgain(now Time, out *Batch, from seqnum.Value, n int, fin boo
 	c.rtt.cancel() // Karn: its ACK would be ambiguous
 	c.cc.sent(now, n, flight)
 	c.notePaced(now, n)
-	c.sent.sendAgain(c.record(now, seg, flight))
-	c.loss.undo.resent(int(seg.Len()), TSVal(now, c.ts.offset))
+	r := c.record(now, seg, flight)
+	r.stamp = TSVal(now, c.ts.offset)
+	c.sent.sendAgain(r)
+	c.loss.undo.resent(int(seg.Len()), r.stamp)
 	c.loss.prr.out += int32(n)
 	c.emit(now, seg)
 	if c.rcv.sack && from == c.dataStart() && c.rtoAt < now.Add(c.rtt.timeout(c.cfg)) {

@@ -305,3 +305,24 @@ func TestRetransmissionIsCurrent(t *testing.T) {
 		t.Errorf("TSval %v at %v, Retransmit %v", d.last.Options.TSVal, TSVal(d.now, 0), d.last.Retransmit)
 	}
 }
+
+// RFC 6298, Section 5.7 (R6298-11): a handshake that took 5 s leaves a time-out
+// of 3 s, not of 15, and the first round trip of data forgets it.
+func TestTimeoutAfterSlowHandshake(t *testing.T) {
+	d := newDriver(t, withTimestamps)
+	d.dial()
+	first := d.last.Options.TSVal
+	d.advance(5 * time.Second)
+	d.sent = d.sent[:0]
+	d.in(seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{MSS: 1000, HasTS: true, TSVal: 1, TSEcr: first}})
+	if i := d.c.Info(d.now); i.RTO != 3*time.Second {
+		t.Errorf("RTO %v after the handshake, want 3s", i.RTO)
+	}
+	d.write(100)
+	d.wantTimeout(3 * time.Second)
+	d.now = d.now.Add(20 * ms)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 101, opt: wire.Options{HasTS: true, TSVal: 2, TSEcr: TSVal(d.now, 0) - 20}})
+	if i := d.c.Info(d.now); i.RTO > 220*ms || i.RTT != 20*ms {
+		t.Errorf("RTO %v, RTT %v after the first sample, want 220ms at most, 20ms", i.RTO, i.RTT)
+	}
+}

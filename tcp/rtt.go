@@ -21,6 +21,7 @@ type estimator struct {
 	rto          time.Duration // without backoff
 	backoff      uint8
 
+	slow    bool // the sample is that of a handshake that had to be repeated
 	timing  bool
 	seq     seqnum.Value // an ACK beyond it ends the measurement
 	startAt Time
@@ -80,7 +81,8 @@ func (e *estimator) acked(now Time, ack seqnum.Value, cfg *Config) bool {
 func (e *estimator) sample(now Time, r time.Duration, cfg *Config) {
 	e.noteLeast(now, r)
 	r = max(r, 1)
-	if e.srtt == 0 {
+	if e.srtt == 0 || e.slow {
+		e.slow = false
 		e.srtt, e.rttvar = r, r/2
 	} else {
 		// RTTVAR first: it uses the old SRTT.
@@ -92,6 +94,12 @@ func (e *estimator) sample(now Time, r time.Duration, cfg *Config) {
 	e.rto = min(e.srtt+max(clockGranularity, cfg.MinRTO, 4*e.rttvar), cfg.MaxRTO)
 	// Section 5.7: the backed-off time-out holds until there is a new sample.
 	e.backoff = 0
+}
+
+// distrust bounds the time-out by limit, and has the next sample begin anew.
+func (e *estimator) distrust(limit time.Duration) {
+	e.slow = true
+	e.rto = min(e.rto, limit)
 }
 
 // timeout returns the time-out in force, backoff included.

@@ -12,6 +12,7 @@ type sentRecord struct {
 	start, end seqnum.Value
 	sentAt     Time // of the last copy
 	tx         txState
+	stamp      uint32 // TSval of the first copy sent again, when recResent is set
 	size       uint16 // payload of each segment but the last
 	flags      recordFlags
 }
@@ -165,6 +166,9 @@ func (b *scoreboard) remove(i, j int) {
 // ack takes out what lies before una, and tells d of what had not arrived by
 // then.
 func (b *scoreboard) ack(una seqnum.Value, d *delivery) {
+	if b.n > 0 {
+		d.head = *b.at(0)
+	}
 	for b.n > 0 {
 		r := b.at(0)
 		if una.LessEq(r.start) {
@@ -236,6 +240,17 @@ func (b *scoreboard) unlose() {
 	b.settled = b.at(0).start
 }
 
+// count returns how many segments are lost (recLost), or under way for the second
+// time at least (recResent).
+func (b *scoreboard) count(what recordFlags) (n int) {
+	for i := range b.n {
+		if r := b.at(i); r.flags&(recSacked|recLost|what) == what {
+			n += r.segments()
+		}
+	}
+	return n
+}
+
 // nextLost returns where the first lost bytes begin, and how many follow
 // without a gap, up to most or a little more. n is 0 when nothing is lost.
 func (b *scoreboard) nextLost(most int) (from seqnum.Value, n int) {
@@ -275,8 +290,12 @@ func (b *scoreboard) sendAgain(r sentRecord) {
 		b.split(j, r.end)
 	}
 	for k := i; k <= j; k++ {
-		if b.at(k).has(recLost) {
-			b.lost -= b.at(k).len()
+		old := b.at(k)
+		if old.has(recLost) {
+			b.lost -= old.len()
+		}
+		if old.has(recResent) && int32(old.stamp-r.stamp) < 0 {
+			r.stamp = old.stamp
 		}
 	}
 	b.remove(i+1, j+1)

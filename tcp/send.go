@@ -54,6 +54,7 @@ func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 	if n < len(p) {
 		flags = 0
 	}
+	c.chrono.noRoom = n < len(p)
 	if c.snd.more = flags&More != 0; !c.snd.more {
 		c.snd.push = c.dataEnd()
 	}

@@ -146,7 +146,7 @@ func (c *Conn) Info(now Time) Info {
 		SoftError:   c.softErr,
 	}
 	i.Unacked = c.sndbuf.size - i.NotSent
-	c.recoveryInfo(&i)
+	c.recoveryInfo(now, &i)
 	if c.state >= StateSynReceived {
 		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), int(c.window())
 	}
@@ -160,11 +160,20 @@ func (c *Conn) Info(now Time) Info {
 }
 
 // recoveryInfo fills in what concerns loss recovery.
-func (c *Conn) recoveryInfo(i *Info) {
+func (c *Conn) recoveryInfo(now Time, i *Info) {
 	if b := c.sent; b != nil {
-		i.Sacked = b.sackedSegs
-		i.Lost = (b.lost + c.snd.mss - 1) / c.snd.mss
+		i.Sacked, i.Retrans = b.sackedSegs, b.count(recResent)
+		i.Lost = b.count(recLost)
+		if c.loss.phase != lossOpen {
+			i.Lost += i.Retrans // they are not, once it was undone, nor is a probe
+		}
 	}
+	if c.loss.phase == lossOpen && (i.Sacked > 0 || c.loss.dupAcks > 0) {
+		i.CAState = "disorder"
+	}
+	k := &c.chrono
+	i.RwndLimited, i.SndbufLimited = k.total(now, limitReceiver), k.total(now, limitBuffer)
+	i.BusyTime = k.total(now, limitNone) + i.RwndLimited + i.SndbufLimited
 	i.LostTotal, i.DSACKDups = uint64(c.count.lost), uint64(c.count.dsacks)
 	i.Spurious, i.Undos = uint64(c.count.spurious), uint64(c.count.undos)
 	i.Reordering = max(int(c.count.reordering), dupThresh)

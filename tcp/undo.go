@@ -38,9 +38,19 @@ func (u *undo) duplicate(left, right seqnum.Value) {
 // byDuplicates reports whether each byte sent again arrived twice.
 func (u *undo) byDuplicates() bool { return u.on && u.marked && u.bytes == 0 }
 
-// byTimestamp reports whether an ACK that echoes ecr answers the first copy.
-func (u *undo) byTimestamp(ecr uint32) bool {
-	return u.on && u.marked && int32(ecr-u.stamp) < 0
+// byFirstCopy reports whether d, an ACK that moved SND.UNA, answers the first copy
+// of something that went again in this recovery, as the timestamp tells: that of
+// the segment that filled the first gap (RFC 3522, Section 3.2; RFC 7323, Section
+// 4.3). Or it comes before anything went again at all.
+func (u *undo) byFirstCopy(d *delivery) bool {
+	switch {
+	case !u.on:
+		return false
+	case !u.marked:
+		return d.head.has(recLost)
+	}
+	return d.ecrKnown && d.head.has(recResent) &&
+		int32(d.ecr-d.head.stamp) < 0 && int32(d.head.stamp-u.stamp) >= 0
 }
 
 // frto is how far F-RTO (RFC 5682, Section 2.1) is.
@@ -58,7 +68,7 @@ const (
 // without SACK.
 func (c *Conn) repairTimeout(now Time, advanced, duplicate bool, d *delivery) {
 	l := &c.loss
-	if (advanced && d.ecrKnown && l.undo.byTimestamp(d.ecr)) || l.undo.byDuplicates() || (l.frto != frtoOff && d.first) {
+	if (advanced && l.undo.byFirstCopy(d)) || l.undo.byDuplicates() || (l.frto != frtoOff && d.first) {
 		c.undoRecovery(now)
 		return
 	}
