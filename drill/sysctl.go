@@ -37,11 +37,11 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_syncookies":         numbers((*settings).setCookies),
 	"tcp_congestion_control": (*settings).setCongestion,
 	"tcp_mtu_probing":        only("tcp_mtu_probing", 0),
+	"tcp_ecn":                numbers((*settings).setECN),
 	"tcp_shrink_window":      only("tcp_shrink_window", 0),
 	"tcp_fastopen":           nil,
 
 	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
-	"tcp_ecn":                            nil,
 	"tcp_ecn_fallback":                   nil,
 	"tcp_ecn_option":                     nil,
 	"tcp_frto":                           nil,
@@ -179,6 +179,16 @@ func (s *settings) setMemory(n []int) error {
 		return strconv.ErrSyntax
 	}
 	s.engine.TCP.MaxMemory = n[2] * 4096
+	return nil
+}
+
+// setECN takes the numbers of Linux up to those for AccECN.
+func (s *settings) setECN(n []int) error {
+	modes := [...]tcp.ECN{tcp.ECNOff, tcp.ECNOn, tcp.ECNPassive}
+	if len(n) != 1 || n[0] < 0 || n[0] >= len(modes) {
+		return &unsupported{"AccECN"}
+	}
+	s.engine.TCP.ECN = modes[n[0]]
 	return nil
 }
 

@@ -160,25 +160,50 @@ func TestISSGrowsFromOneLifeToTheNext(t *testing.T) {
 	}
 }
 
-// RFC 9768, Section 3.1.3 (R9768-9), and RFC 3168, Section 6.1.1: a SYN that
-// offers ECN or AccECN gets a SYN,ACK that declines.
-func TestECNIsDeclined(t *testing.T) {
-	const ae, cwr, ece = wire.Flags(1 << 8), wire.Flags(1 << 7), wire.Flags(1 << 6)
-	for _, f := range []wire.Flags{cwr | ece, ae | cwr | ece, ae} {
-		h := newHost(t, Config{}, addrA)
-		l := h.listen("10.0.0.1:80", ListenOptions{})
-		p := h.peer(addrB, 5000, 80)
-		p.send(wire.SYN|f, 0, "")
-		s := h.one()
-		if s.Flags != wire.SYN|wire.ACK {
-			t.Fatalf("SYN with flags %#x is answered by %#x", f, s.Flags)
-		}
-		p.seq, p.ack = p.seq.Add(1), s.Seq.Add(1)
-		p.send(wire.ACK|f, 0, "data")
-		p.want(wire.ACK, 0, 4)
-		if l.Accept() == nil {
-			t.Errorf("no connection by a SYN with flags %#x", f)
-		}
+// RFC 3168, Section 6.1.1 (R3168-1): a SYN with ECE and CWR asks for ECN, and ECE
+// alone in the SYN,ACK agrees; the answer is the same when it is a cookie. RFC 9768,
+// Section 3.1.3 (R9768-9): AE may be set, or mean something else some day.
+func TestECNAsked(t *testing.T) {
+	const ae, cwr, ece = wire.AE, wire.CWR, wire.ECE
+	for _, tt := range []struct {
+		name  string
+		cfg   Config
+		flags wire.Flags
+		tos   uint8
+		want  wire.Flags
+	}{
+		{"asked", Config{}, cwr | ece, 0, ece},
+		{"AccECN", Config{}, ae | cwr | ece, 0, ece},
+		{"AE alone", Config{}, ae, 0, 0},
+		{"ECE alone", Config{}, ece, 0, 0},
+		{"a SYN that is marked itself", Config{}, cwr | ece, 2, 0},
+		{"off", Config{TCP: tcp.Config{ECN: tcp.ECNOff}}, cwr | ece, 0, 0},
+		{"cookie", Config{SynBacklog: -1}, cwr | ece, 0, ece},
+		{"cookie, off", Config{SynBacklog: -1, TCP: tcp.Config{ECN: tcp.ECNOff}}, cwr | ece, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t, tt.cfg, addrA)
+			l := h.listen("10.0.0.1:80", ListenOptions{})
+			p := h.peer(addrB, 5000, 80)
+			p.seg.Options.HasTS, p.seg.Options.TSVal = true, 1
+			p.seg.TOS = tt.tos
+			p.send(wire.SYN|tt.flags, 0, "")
+			s := h.one()
+			if s.Flags != wire.SYN|wire.ACK|tt.want {
+				t.Fatalf("the SYN is answered by %#x, want %#x", s.Flags, wire.SYN|wire.ACK|tt.want)
+			}
+			p.seg.TOS = 0
+			p.seq, p.ack = p.seq.Add(1), s.Seq.Add(1)
+			p.seg.Options.TSEcr = s.Options.TSVal
+			p.send(wire.ACK, 0, "data")
+			c := l.Accept()
+			if c == nil {
+				t.Fatal("no connection")
+			}
+			if got := c.Info(h.now).ECN; got != (tt.want != 0) {
+				t.Errorf("Info.ECN = %v, want %v", got, tt.want != 0)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,8 @@ const (
 const (
 	cookieWScale   = 15 // the mask, and the value for none
 	cookieSACK     = 1 << 4
-	cookieBits     = 1<<6 - 1 // one is left, for ECN
+	cookieECN      = 1 << 5
+	cookieBits     = 1<<6 - 1
 	noCookieWScale = cookieWScale
 )
 
@@ -88,24 +89,31 @@ func (e *Engine) sendCookie(now tcp.Time, l *Listener, t *wire.FourTuple) {
 	seg := &e.reply
 	seg.Reset()
 	seg.Options, _, seg.Window = tcp.SynAckOptions(now, e.tcp, &hs)
+	seg.Flags = wire.SYN | wire.ACK
 	if seg.Options.HasTS {
-		seg.Options.TSVal = cookieTimestamp(seg.Options.TSVal, &seg.Options, o.WScale)
+		ecn := tcp.AsksForECN(e.tcp, &e.seg)
+		if ecn {
+			seg.Flags |= wire.ECE
+		}
+		seg.Options.TSVal = cookieTimestamp(seg.Options.TSVal, &seg.Options, o.WScale, ecn)
 	}
 	seg.Seq, seg.Ack = e.cookie(t, e.seg.Seq, cookieCount(now), mss), e.seg.Seq.Add(1)
-	seg.Flags = wire.SYN | wire.ACK
 	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
 	e.send(now, t, seg)
 }
 
 // cookieTimestamp puts what is agreed on into the lowest bits of a timestamp,
 // which becomes no later by that.
-func cookieTimestamp(tsval uint32, agreed *wire.Options, wscale uint8) uint32 {
+func cookieTimestamp(tsval uint32, agreed *wire.Options, wscale uint8, ecn bool) uint32 {
 	bits := uint32(noCookieWScale)
 	if agreed.HasWScale {
 		bits = uint32(min(wscale, 14))
 	}
 	if agreed.SACKPermitted {
 		bits |= cookieSACK
+	}
+	if ecn {
+		bits |= cookieECN
 	}
 	v := tsval&^cookieBits | bits
 	if int32(v-tsval) > 0 {
@@ -155,8 +163,9 @@ func (e *Engine) cookiePeer(hs *tcp.Handshake, data uint32) bool {
 	}
 	hs.Peer.HasTS, hs.Peer.TSVal = true, o.TSVal
 	hs.Peer.SACKPermitted = o.TSEcr&cookieSACK != 0
+	hs.ECN = o.TSEcr&cookieECN != 0
 	if w := uint8(o.TSEcr & cookieWScale); w != noCookieWScale {
 		hs.Peer.HasWScale, hs.Peer.WScale = true, w
 	}
-	return !(hs.Peer.SACKPermitted && e.tcp.NoSACK) && !(hs.Peer.HasWScale && e.tcp.NoWindowScale)
+	return !(hs.ECN && e.tcp.ECN == tcp.ECNOff) && !(hs.Peer.SACKPermitted && e.tcp.NoSACK) && !(hs.Peer.HasWScale && e.tcp.NoWindowScale)
 }

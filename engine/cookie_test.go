@@ -242,7 +242,7 @@ func TestCookieOptionsDisabled(t *testing.T) {
 func TestCookieTimestamp(t *testing.T) {
 	for _, clock := range []uint32{0, 1, 15, 16, 63, 64, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff} {
 		for _, o := range []wire.Options{{}, {SACKPermitted: true}, {HasWScale: true}} {
-			if v := cookieTimestamp(clock, &o, 14); clock-v > 127 {
+			if v := cookieTimestamp(clock, &o, 14, false); clock-v > 127 {
 				t.Errorf("cookieTimestamp(%#x) = %#x", clock, v)
 			}
 		}

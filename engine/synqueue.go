@@ -24,6 +24,7 @@ type halfOpen struct {
 	hasWScale bool
 	sack      bool
 	hasTS     bool
+	ecn       bool   // asked for, and agreed to
 	window    uint16 // of the SYN
 	rcvWindow uint16 // of the SYN,ACK
 	rcvShift  uint8
@@ -78,7 +79,7 @@ func (e *Engine) addHalfOpen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 	h := &halfOpen{
 		listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
 		mss: o.MSS, wscale: o.WScale, hasWScale: o.HasWScale,
-		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal,
+		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal, ecn: tcp.AsksForECN(e.tcp, &e.seg),
 	}
 	h.node = node{tuple: *t, hash: hash, half: h}
 	e.table.insert(&h.node)
@@ -127,6 +128,7 @@ func (e *Engine) handshake(h *halfOpen) tcp.Handshake {
 		HasTS: h.hasTS, TSVal: h.tsRecent,
 	}
 	hs.Window, hs.RcvWScale, hs.RcvWindow = h.window, h.rcvShift, h.rcvWindow
+	hs.ECN = h.ecn
 	hs.SentAt, hs.Retransmits = h.sentAt, int(h.retries)
 	return hs
 }
@@ -139,6 +141,9 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 	seg.Reset()
 	seg.Options, h.rcvShift, h.rcvWindow = tcp.SynAckOptions(now, e.tcp, &hs)
 	seg.Seq, seg.Ack, seg.Flags = h.iss, h.rcvNxt(), wire.SYN|wire.ACK
+	if h.ecn {
+		seg.Flags |= wire.ECE // RFC 3168, Section 6.1.1
+	}
 	seg.Window = h.rcvWindow
 	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
 	seg.Retransmit = h.sentAt != 0

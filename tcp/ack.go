@@ -34,7 +34,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 	c.count.lastRecv, c.count.lastAck = now, now
 	c.count.probes = 0
 	c.snd.more = false // as Linux: what MSG_MORE holds waits for an ACK at most
-	changed := c.updateWindow(now, seg) || opened
+	changed, prior := c.updateWindow(now, seg) || opened, c.inFlight()
 	switch {
 	case c.snd.una.Less(seg.Ack):
 		c.ackNew(now, seg)
@@ -44,6 +44,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.rule(now, RuleAckOld)
 		c.takeNews(now, seg)
 	}
+	c.takeEcho(now, seg, prior)
 	return true
 }
 
@@ -124,6 +125,7 @@ func (c *Conn) catchUp() {
 	c.usage.end = seqnum.Max(c.usage.end, c.snd.una)
 	c.loss.recover = seqnum.Max(c.loss.recover, c.snd.una.Add(^seqnum.Size(0)))
 	c.rack.end = seqnum.Max(c.rack.end, c.snd.una)
+	c.ecn.end = seqnum.Max(c.ecn.end, c.snd.una)
 	c.rack.fack = seqnum.Max(c.rack.fack, c.snd.una)
 	if u := &c.loss.undo; u.on && c.snd.una.Sub(u.from) > 1<<30 {
 		u.on = false // too long ago to be undone

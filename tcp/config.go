@@ -54,6 +54,10 @@ type Config struct {
 	// on. Zero: 1 GiB.
 	MaxMemory int
 
+	// ECN is what to do about explicit congestion notification (tcp_ecn). Zero:
+	// ECNPassive.
+	ECN ECN
+
 	// InitialWindow is the initial congestion window in segments (RFC 6928).
 	// Zero: 10.
 	InitialWindow int
@@ -198,7 +202,8 @@ type Options struct {
 	Congestion string
 
 	// TOS is the IPv4 TOS or IPv6 traffic class of sent packets, and TTL their
-	// TTL or hop limit (IP_TOS, IP_TTL). TTL zero: 64.
+	// TTL or hop limit (IP_TOS, IP_TTL). The two bits of TOS for ECN are TCP's.
+	// TTL zero: 64.
 	TOS, TTL uint8
 }
 
@@ -238,6 +243,7 @@ func (o Options) WithDefaults() Options {
 	o.UserTimeout = max(o.UserTimeout, 0)
 	o.MaxPacingRate = max(o.MaxPacingRate, 0)
 	o.FinWait2 = min(max(o.FinWait2, -1), maxFinWait2)
+	o.TOS &^= ecnMask
 	if o.MaxSeg != 0 {
 		o.MaxSeg = min(max(o.MaxSeg, minMaxSeg), maxMaxSeg)
 	}

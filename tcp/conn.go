@@ -28,6 +28,7 @@ type Conn struct {
 	snd      sendVars
 	rcv      recvVars
 	ts       timestamps
+	ecn      ecn
 	rtt      estimator
 	cc       congestion
 	cubic    cubic // the memory of cc, when that is CUBIC or, within it, NewReno

@@ -75,6 +75,7 @@ type seg struct {
 	win      int // 0: 65535; negative: 0
 	opt      wire.Options
 	count    int
+	tos      uint8
 	text     string // instead of n bytes of the pattern
 }
 
@@ -89,7 +90,7 @@ func (d *driver) in(s seg) {
 func (d *driver) input(s seg) {
 	w := wire.Segment{
 		SrcPort: 80, DstPort: 1000,
-		Seq: testIRS + seqnum.Value(s.seq), Flags: s.f, Window: 65535, Options: s.opt, Count: max(s.count, 1),
+		Seq: testIRS + seqnum.Value(s.seq), Flags: s.f, Window: 65535, Options: s.opt, Count: max(s.count, 1), TOS: s.tos,
 	}
 	if s.f.Has(wire.ACK) {
 		w.Ack = testISS + seqnum.Value(s.ack)
@@ -153,7 +154,7 @@ func letters(f wire.Flags) string {
 	for _, l := range []struct {
 		f wire.Flags
 		c string
-	}{{wire.SYN, "S"}, {wire.FIN, "F"}, {wire.RST, "R"}, {wire.PSH, "P"}, {wire.URG, "U"}, {wire.ACK, "."}} {
+	}{{wire.SYN, "S"}, {wire.FIN, "F"}, {wire.RST, "R"}, {wire.PSH, "P"}, {wire.ECE, "E"}, {wire.CWR, "W"}, {wire.URG, "U"}, {wire.ACK, "."}} {
 		if f.Has(l.f) {
 			s += l.c
 		}

@@ -12,6 +12,7 @@ type Info struct {
 
 	// Negotiated options.
 	Timestamps, SACK, WindowScale bool
+	ECN, ECNSeen                  bool // ECNSeen: packets came that routers may mark
 	SndWScale, RcvWScale          uint8
 
 	// Timers and round-trip time.

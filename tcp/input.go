@@ -44,6 +44,7 @@ func (c *Conn) inputSegment(now Time, seg *wire.Segment) {
 		return
 	}
 	c.checkUrgent(now, seg)
+	c.takeMark(now, seg)
 	c.takeText(now, seg)
 	c.finishClose(now)
 }

@@ -311,6 +311,7 @@ func (c *Conn) beginRecovery(now Time, acked, flight int) {
 	c.loss.begin(lossFast, c.snd.una, c.snd.nxt)
 	c.loss.force = true
 	c.rtt.cancel()
+	c.ecn.reduced(c.snd.nxt)
 	if !c.cc.ownsRecovery() {
 		c.loss.prr.begin(flight)
 		c.loss.prr.cwnd = int32(c.inFlight() + c.snd.mss)

@@ -26,6 +26,7 @@ type Handshake struct {
 	Window      uint16       // of the SYN
 	RcvWScale   uint8        // shift announced in the SYN,ACK
 	RcvWindow   uint16       // window announced in the SYN,ACK
+	ECN         bool         // agreed by the SYN and the SYN,ACK
 	SentAt      Time         // of the first SYN,ACK; 0 when unknown (a cookie)
 	Retransmits int          // of the SYN,ACK
 }
@@ -66,6 +67,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	if c.rcv.scaled {
 		c.rcv.shift = h.RcvWScale
 	}
+	c.ecn.on, c.ecn.end = h.ECN, h.ISS
 	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(h.RcvWindow))
 	c.snd.wnd = seqnum.Size(h.Window)
 	c.snd.maxWnd = c.snd.wnd

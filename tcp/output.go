@@ -137,6 +137,7 @@ func (c *Conn) sendNewSegment(now Time, out *Batch, n int, fin bool) {
 	small := n%c.dataMSS() != 0
 	flight := c.inFlight()
 	seg := c.segment(now, out, c.snd.nxt, n, fin)
+	c.ecn.markCapable(seg)
 	c.cc.sent(now, n, flight)
 	c.notePaced(now, n)
 	if c.sent == nil {
@@ -340,6 +341,9 @@ func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) 
 	if fin {
 		seg.Flags |= wire.FIN
 	}
+	if c.ecn.echo {
+		seg.Flags |= wire.ECE
+	}
 	return seg
 }
 
@@ -395,6 +399,14 @@ func (c *Conn) sendSyn(now Time, out *Batch) {
 	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, synWindow(&c.opt)
 	seg.Count, seg.TOS, seg.TTL = 1, c.opt.TOS, c.opt.TTL
 	seg.Options = c.synOptions(now)
+	if c.cfg.ECN == ECNOn && c.state == StateSynSent && c.count.retransmits == 0 {
+		// RFC 3168, Section 6.1.1.1: one that goes again does not ask, in case
+		// that asking is what was not answered.
+		seg.Flags |= ecnSetup
+	}
+	if c.ecn.on {
+		seg.Flags |= wire.ECE // SYN,ACK
+	}
 	if c.state != StateSynSent {
 		seg.Flags |= wire.ACK
 		seg.Ack = c.rcv.nxt

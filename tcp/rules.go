@@ -55,6 +55,8 @@ const (
 	RuleTrimmed
 	RuleZeroWindowData
 	RuleNoMemory
+	RuleCongestionMark
+	RuleCongestionEcho
 	RuleDataAfterClose
 	RuleDataAfterFin
 	RuleUrgent
@@ -174,6 +176,8 @@ var rules = [NumRules]ruleText{
 	RuleDuplicateData:  {"duplicate-data", "RFC 9293 3.10.7.4"},
 	RuleTrimmed:        {"trimmed", "RFC 9293 3.10.7.4"},
 	RuleZeroWindowData: {"zero-window-data", "RFC 9293 3.8.6.1"},
+	RuleCongestionMark: {"congestion-mark", "RFC 3168 6.1.3"},
+	RuleCongestionEcho: {"congestion-echo", "RFC 3168 6.1.2"},
 	RuleNoMemory:       {"no-memory", "RFC 9293 3.8.6"},
 	RuleDataAfterClose: {"data-after-close", "RFC 9293 3.6.1"},
 	RuleDataAfterFin:   {"data-after-fin", "RFC 9293 3.10.7.4"},

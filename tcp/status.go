@@ -123,7 +123,7 @@ func (c *Conn) SetNoDelay(on bool) {
 func (c *Conn) Info(now Time) Info {
 	i := Info{
 		State:      c.state,
-		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled,
+		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled, ECN: c.ecn.on, ECNSeen: c.ecn.seen,
 		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
 		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.least(),
 		ATO:         max(c.cfg.DelayedAck, 0),

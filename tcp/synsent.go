@@ -41,6 +41,8 @@ func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
 	c.rcv.lastAck = c.rcv.nxt
 	c.takeWindow(seg, 0)
 	if seg.Flags.Has(wire.ACK) {
+		c.ecn.learn(c.cfg, seg)
+		c.ecn.end = c.iss
 		c.established(now, seg, RuleSynSentSynAck)
 		if c.opt.DeferAccept > 0 && c.cfg.DelayedAck > 0 {
 			// The first text may go with it (tcp(7), TCP_DEFER_ACCEPT).

@@ -140,6 +140,7 @@ func (c *Conn) loseByTimeout(now Time, first bool) {
 		c.cc.timeout(now, c.outstanding(), first)
 	}
 	l.begin(lossTimedOut, c.snd.una, c.snd.nxt)
+	c.ecn.reduced(c.snd.nxt)
 	l.force = true
 	c.stopTimer(TimerReorder)
 	if c.sent == nil {
