@@ -81,6 +81,8 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleTrimmed:        {"what is outside the window is cut off", "裁去窗口之外的部分"},
 	tcp.RuleZeroWindowData: {"data where there is no room: dropped, and the closed window is told", "没有空间却来了数据：丢弃，并告知窗口已关闭"},
 	tcp.RuleNoMemory:       {"no memory is left for it: dropped", "没有内存可放：丢弃"},
+	tcp.RuleCongestionMark: {"a router marked it instead of dropping it (CE): every ACK says so until the sender has slowed down", "路由器没有丢弃它而是打了标记（CE）：此后每个 ACK 都回报，直到对方减速"},
+	tcp.RuleCongestionEcho: {"the peer reports a mark: the congestion window is reduced, once in a round trip", "对方回报了拥塞标记：减小拥塞窗口，每个往返一次"},
 	tcp.RuleDataAfterClose: {"data for a program that has closed: reset", "程序已关闭却来了数据：发 RST"},
 	tcp.RuleDataAfterFin:   {"data after the peer's FIN: dropped", "对方 FIN 之后的数据：丢弃"},
 	tcp.RuleUrgent:         {"the urgent pointer moved", "紧急指针移动"},
