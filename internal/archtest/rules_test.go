@@ -41,6 +41,7 @@ var rules = map[string]rule{
 	"internal/doctest":  {kind: library},
 	"internal/netns":    {kind: library},
 	"conformance":       {kind: library},
+	"internal/goodput":  {kind: library, imports: simulation},
 	"wire":              {kind: pure, imports: []string{"seqnum", "internal/block"}},
 	"tcp":               {kind: pure, imports: ground},
 	"engine":            {kind: pure, imports: append(ground[:len(ground):len(ground)], "tcp")},
