@@ -58,6 +58,9 @@ type ListenOptions struct {
 	// ReusePort lets several listeners share an address and port; SYNs are
 	// spread over them by hash (SO_REUSEPORT).
 	ReusePort bool
+	// Exclusive refuses a port that a connection or a TIME-WAIT record of a
+	// local address still has, as bind does without SO_REUSEADDR.
+	Exclusive bool
 	// Waker is told when Accept has a connection (tcp.Readable).
 	Waker Waker
 }
@@ -100,7 +103,7 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 	if addr.Port() == 0 {
 		l.addr = netip.AddrPortFrom(ip, e.listenPort(ip))
 	}
-	if l.addr.Port() == 0 || e.listeners.conflict(l) {
+	if l.addr.Port() == 0 || e.listeners.conflict(l) || opt.Exclusive && e.portInUse(now, l.addr) {
 		return nil, syscall.EADDRINUSE
 	}
 	e.listeners.add(l)
@@ -112,6 +115,17 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventCall, Tuple: t, Call: "listen"})
 	}
 	return l, nil
+}
+
+// portInUse reports whether a connection or TIME-WAIT record uses the port of
+// the address.
+func (e *Engine) portInUse(now tcp.Time, addr netip.AddrPort) bool {
+	used := false
+	e.Sockets(now, func(i *SocketInfo) {
+		same := i.State != tcp.StateListen && i.Tuple.LocalPort == addr.Port()
+		used = used || same && overlap(addr.Addr(), i.Tuple.LocalAddr.Netip())
+	})
+	return used
 }
 
 // Addr returns the address listened on.

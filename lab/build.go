@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/hex"
+	"slices"
 
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
@@ -51,15 +52,19 @@ type modelBuilder struct {
 
 func (b *modelBuilder) hosts() {
 	for _, h := range b.run.stage.net.Hosts() {
+		if b.run.stage.hidden[h.Name()] {
+			continue
+		}
 		b.model.Hosts = append(b.model.Hosts, HostModel{h.Name(), h.Addr().String()})
 	}
 }
 
 func (b *modelBuilder) connections() {
+	shown := b.run.shown()
 	for i, c := range b.analysis.Connections() {
 		m := ConnectionModel{
 			Hosts: c.Hosts, Begin: b.run.since(c.Begin), End: b.run.since(c.End),
-			Segments: c.Segments, Bytes: c.Bytes, Repeats: c.Repeats, Shown: i < b.run.shown(),
+			Segments: c.Segments, Bytes: c.Bytes, Repeats: c.Repeats, Shown: slices.Contains(shown, i),
 		}
 		for s := range 2 {
 			m.Addrs[s] = c.Addrs[s].String()

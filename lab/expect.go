@@ -102,6 +102,9 @@ func flagged(want wire.Flags) func(*trace.Packet) bool {
 	}
 }
 
+// packetBytes is a packet of which nothing but the bytes is known.
+func packetBytes(data []byte) *trace.Packet { return &trace.Packet{Data: data} }
+
 // withData tests for packets that carry data.
 func withData(p *trace.Packet) bool {
 	_, seg, ok := decode(p.Data)

@@ -1,6 +1,9 @@
 package lab
 
 import (
+	"encoding/binary"
+	"net/netip"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/trace"
 	"github.com/trivet-net/trivet/wire"
@@ -75,8 +78,33 @@ func (s *stage) forge(i *Intervention) {
 
 // inject sends a segment into the link as if the host had sent it.
 func (s *stage) inject(host string, tuple wire.FourTuple, seg *wire.Segment) {
+	s.link.Inject(s.host(host), packetOf(tuple, seg))
+}
+
+// packetOf is a segment as a packet.
+func packetOf(tuple wire.FourTuple, seg *wire.Segment) []byte {
 	var p wire.Packet
 	p.BuildTCP(tuple, seg, 0)
 	p.FinishChecksum()
-	s.link.Inject(s.host(host), p.AppendTo(nil))
+	return p.AppendTo(nil)
+}
+
+// icmp lets a router on the way tell the client by ICMP what became of a packet
+// of its (RFC 792). It takes half the way.
+func (s *stage) icmp(router netip.Addr, kind, code byte, mtu uint16, packet []byte) {
+	const ip, head = 20, 8
+	quote := packet[:min(len(packet), ip+head)]
+	b := make([]byte, ip+head+len(quote))
+	b[0], b[8], b[9] = 0x45, 64, wire.ProtoICMP
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	from, to := router.As4(), s.client.Addr().As4()
+	copy(b[12:], from[:])
+	copy(b[16:], to[:])
+	binary.BigEndian.PutUint16(b[10:], ^wire.Checksum(b[:ip], 0))
+	m := b[ip:]
+	m[0], m[1] = kind, code
+	binary.BigEndian.PutUint16(m[6:], mtu)
+	copy(m[head:], quote)
+	binary.BigEndian.PutUint16(m[2:], ^wire.Checksum(m, 0))
+	s.net.After(0, func() { s.link.Inject(s.server, b) })
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"io"
+	"slices"
 
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
@@ -54,16 +55,28 @@ func (r *Run) Analysis() *trace.Analysis {
 	return r.analysis
 }
 
-// shown is how many connections, from the first, the scenario is about.
-func (r *Run) shown() int { return max(r.Scenario.show, 1) }
+// shown are the connections that the scenario is about, in the order in which
+// they are drawn.
+func (r *Run) shown() []int {
+	var list []int
+	for _, t := range r.stage.shows {
+		if i := r.Analysis().ConnectionOf(t); i >= 0 && !slices.Contains(list, i) {
+			list = append(list, i)
+		}
+	}
+	if len(list) == 0 {
+		list = append(list, 0)
+	}
+	return list
+}
 
 // WriteLadder writes the ladder of each connection that the scenario is about.
 func (r *Run) WriteLadder(w io.Writer, style trace.Style) error {
 	if style.Left == "" {
 		style.Left = "client"
 	}
-	for i := range min(r.shown(), max(len(r.Analysis().Connections()), 1)) {
-		if i > 0 {
+	for n, i := range r.shown() {
+		if n > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {
 				return err
 			}

@@ -27,7 +27,6 @@ type Scenario struct {
 	config   func(s *stage, client, server *engine.Config) // nil: as they are
 	defaults map[string]string                             // of the common parameters
 	own      []Param
-	show     int // ladders to draw without being asked; 0: 1
 }
 
 // commonParams are the parameters of every scenario.
@@ -55,7 +54,7 @@ var commonParams = []Param{
 }
 
 // scenarios has every scenario, in the order of the lessons.
-var scenarios = slices.Concat(opening())
+var scenarios = slices.Concat(opening(), closing(), strangers())
 
 // complete gives every scenario its common parameters.
 var _ = func() bool {

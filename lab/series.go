@@ -1,6 +1,10 @@
 package lab
 
-import "github.com/trivet-net/trivet/tcp"
+import (
+	"slices"
+
+	"github.com/trivet-net/trivet/tcp"
+)
 
 // maxPoints bounds the points of a series; a longer one is thinned.
 const maxPoints = 4000
@@ -17,9 +21,10 @@ func (b *modelBuilder) series() {
 		}
 		byEnd[e] = append(byEnd[e], i)
 	}
+	shown := b.run.shown()
 	for _, e := range order {
 		at := b.analysis.ConnectionOf(e.tuple)
-		if at < 0 || at >= b.run.shown() {
+		if !slices.Contains(shown, at) {
 			continue
 		}
 		list := byEnd[e]
@@ -52,6 +57,9 @@ func (m *SeriesModel) add(t int64, i *tcp.Info) {
 // queues adds the columns of each host's queues.
 func (b *modelBuilder) queues() {
 	for _, h := range b.run.stage.net.Hosts() {
+		if b.run.stage.hidden[h.Name()] {
+			continue
+		}
 		m := QueueModel{Host: h.Name(), Time: []int64{}}
 		var list []queueSample
 		for _, q := range b.run.stage.details.queues {

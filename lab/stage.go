@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"time"
@@ -25,15 +26,20 @@ type stage struct {
 	log            trace.Log
 	begin          tcp.Time
 
-	programs []*program
-	deaf     map[string]bool // hosts whose programs read no more
-	cues     []cue
-	losses   []func(*trace.Packet) bool // packets that the scenario loses
-	ears     eavesdropper
-	paths    map[string][]tcp.State
-	rules    map[string]map[tcp.Rule]int
-	checks   []Check
-	details  details
+	programs  []*program
+	deaf      map[string]bool // hosts whose programs read no more
+	cues      []cue
+	losses    []func(*trace.Packet) bool // packets that the scenario loses
+	ears      eavesdropper
+	hidden    map[string]bool                                            // hosts that the log does not show
+	shows     []wire.FourTuple                                           // connections to draw; none: the first
+	onSent    func(from string, tuple wire.FourTuple, seg *wire.Segment) // nil: nobody cares
+	onArrival func(host string, data []byte)                             // before the host sees the packet
+	onLost    func(data []byte)                                          // a packet that the scenario lost; nil: nobody cares
+	paths     map[string][]tcp.State
+	rules     map[string]map[tcp.Rule]int
+	checks    []Check
+	details   details
 }
 
 // cue is a caption that waits for its moment.
@@ -46,7 +52,7 @@ type cue struct {
 // newStage builds the network of an order.
 func newStage(o *order, seed uint64) *stage {
 	s := &stage{
-		order: o, deaf: map[string]bool{}, paths: map[string][]tcp.State{},
+		order: o, deaf: map[string]bool{}, hidden: map[string]bool{}, paths: map[string][]tcp.State{},
 		rules: map[string]map[tcp.Rule]int{},
 	}
 	s.net = sim.New(sim.Config{Seed: seed, OnEvent: s.onEvent, OnPacket: s.onPacket})
@@ -68,6 +74,12 @@ func newStage(o *order, seed uint64) *stage {
 	}
 	return s
 }
+
+// cable joins two more hosts, without any delay.
+func (s *stage) cable(a, b *sim.Host) *sim.Link { return s.net.Connect(a, b, sim.LinkConfig{}) }
+
+// show names connections to draw, in order.
+func (s *stage) show(tuples ...wire.FourTuple) { s.shows = append(s.shows, tuples...) }
 
 // settings is the link that the common parameters describe.
 func (s *stage) settings() sim.Settings {
@@ -111,16 +123,25 @@ func (s *stage) onEvent(host string, e *tcp.Event) {
 // onPacket is the network's hook for packets. The engines at both ends are at
 // rest when it is called.
 func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
+	if s.hidden[p.From] || s.hidden[p.To] {
+		return
+	}
 	sent := p.Fate == trace.FateInFlight
 	if sent {
 		s.cue(now, wire.FourTuple{}, func(t *trigger) bool { return t.matchesPacket(p) })
 		s.ears.hear(p)
 	} else if p.Fate == trace.FateDelivered {
 		s.rest(p.To)
+		if s.onArrival != nil {
+			s.onArrival(p.To, p.Data)
+		}
 	}
 	s.log.Packet(now, p)
-	if tuple, _, ok := decode(p.Data); ok {
+	if tuple, seg, ok := decode(p.Data); ok {
 		if sent {
+			if s.onSent != nil {
+				s.onSent(p.From, tuple, seg)
+			}
 			s.details.note(p.From, tuple)
 			s.rest(p.From)
 		} else if p.Fate == trace.FateDelivered {
@@ -136,7 +157,12 @@ func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
 func (s *stage) filter(_ tcp.Time, p *trace.Packet) sim.Verdict {
 	v := s.verdict(p)
 	for _, lose := range s.losses {
-		v.Drop = v.Drop || lose(p)
+		if !v.Drop && lose(p) {
+			v.Drop = true
+			if s.onLost != nil {
+				s.onLost(bytes.Clone(p.Data))
+			}
+		}
 	}
 	return v
 }
@@ -167,6 +193,7 @@ func (s *stage) when(moment, en, zh string) {
 func (s *stage) say(en, zh string) { s.log.Note(s.net.Now(), wire.FourTuple{}, en, zh) }
 
 // lose loses the next n packets from the host for which is holds; nil: any.
+// Fewer than 0: all of them.
 func (s *stage) lose(from string, n int, is func(*trace.Packet) bool) {
 	s.losses = append(s.losses, func(p *trace.Packet) bool {
 		if n == 0 || p.From != from || is != nil && !is(p) {
@@ -241,13 +268,22 @@ func (s *stage) remote() netip.AddrPort { return netip.AddrPortFrom(s.server.Add
 
 // listen lets the server listen; accept is called for each connection.
 func (s *stage) listen(opt engine.ListenOptions, accept func(*program)) *sim.Listener {
-	l, err := s.server.ListenWith(netip.AddrPortFrom(netip.Addr{}, webPort), opt, func(c *sim.Conn) {
-		accept(s.adopt("server", c))
-	})
+	l, err := s.listenWith(opt, accept)
 	if err != nil {
 		panic(fmt.Sprintf("lab: listen: %v", err)) // a scenario's mistake
 	}
 	return l
+}
+
+func (s *stage) listenWith(opt engine.ListenOptions, accept func(*program)) (*sim.Listener, error) {
+	return s.server.ListenWith(netip.AddrPortFrom(netip.Addr{}, webPort), opt, func(c *sim.Conn) {
+		accept(s.adopt("server", c))
+	})
+}
+
+// tryListen is listen for a moment, which may fail.
+func (s *stage) tryListen(opt engine.ListenOptions) (*sim.Listener, error) {
+	return s.listenWith(opt, func(*program) {})
 }
 
 // serve is listen without options.

@@ -20,6 +20,7 @@ type Host struct {
 	boots        int
 	down         bool // crashed
 	dirty        bool // the engine may have something to send or to wake
+	busy         bool // neither is done
 	out          wire.Batch
 }
 
@@ -70,6 +71,11 @@ func (h *Host) Boot() {
 		h.addInterface(h.endpoint.Attachment(i))
 	}
 }
+
+// SetBusy keeps the host from sending and its programs from being called, while
+// what arrives is processed all the same: a processor that has other things to
+// do. Set to false, it does at once what had to wait.
+func (h *Host) SetBusy(busy bool) { h.busy = busy }
 
 func (h *Host) boot() {
 	n, cfg := h.network, h.cfg

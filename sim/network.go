@@ -163,7 +163,7 @@ func (n *Network) settle() {
 	for again := true; again; {
 		again = false
 		for _, h := range n.hosts {
-			if h.dirty {
+			if h.dirty && !h.busy {
 				h.dirty, again = false, true
 				h.output()
 				h.engine.Wake()

@@ -58,31 +58,50 @@ func (c *conversation) analyse() {
 
 // findISNs takes the initial sequence number of each direction from its SYN,
 // or else from the first segment that tells it. A SYN with another number after
-// a connection was open begins a new incarnation, with numbers of its own.
+// a connection was open begins a new incarnation, with numbers of its own; the
+// other end keeps the old ones until it sends a SYN too.
 func (c *conversation) findISNs() {
-	base := [2]*isn{{}, {}}
-	open := [2]bool{}
+	first := new([2]isn)
+	own := [2]*isn{&first[0], &first[1]}
+	peer := [2]*isn{&first[1], &first[0]} // as each end believes it
+	var open [2]bool
+	var next [2]*[2]isn // the incarnation that the end has to join
 	for _, seg := range c.segments {
-		s := &seg.tcp
-		if s.Flags&(wire.SYN|wire.ACK) == wire.SYN && open[seg.from] && s.Seq != base[seg.from].seq {
-			base, open = [2]*isn{{}, {}}, [2]bool{}
+		s, from, to := &seg.tcp, seg.from, seg.from.other()
+		switch {
+		case s.Flags.Has(wire.SYN) && next[from] != nil:
+			own[from], peer[from] = &next[from][from], &next[from][to]
+			next[from] = nil
+		case s.Flags&(wire.SYN|wire.ACK) == wire.SYN && open[from] && s.Seq != own[from].seq:
+			next[to] = new([2]isn)
+			own[from], peer[from] = &next[to][from], &next[to][to]
+			open = [2]bool{}
 		}
-		own, peer := base[seg.from], base[seg.from.other()]
-		seg.own, seg.peer = own, peer
-		if s.Flags.Has(wire.SYN) {
-			*own = isn{known: true, seq: s.Seq, knownTS: own.knownTS, ts: own.ts}
-		} else if !s.Flags.Has(wire.RST) {
-			open[seg.from] = true
+		seg.own, seg.peer = own[from], peer[from]
+		if s.Flags&(wire.RST|wire.ACK) == wire.RST {
+			seg.own = peer[to] // it takes its number from what it answers
 		}
-		if !own.known && !s.Flags.Has(wire.RST) {
-			own.known, own.seq = true, s.Seq-1
+		seg.learn()
+		if s.Flags&(wire.SYN|wire.RST) == 0 {
+			open[from] = true
 		}
-		if !peer.known && s.Flags.Has(wire.ACK) {
-			peer.known, peer.seq = true, s.Ack-1
-		}
-		if !own.knownTS && s.Options.HasTS {
-			own.knownTS, own.ts = true, s.Options.TSVal
-		}
+	}
+}
+
+// learn takes from a segment what it tells of the initial numbers.
+func (seg *segment) learn() {
+	s, own, peer := &seg.tcp, seg.own, seg.peer
+	if s.Flags.Has(wire.SYN) {
+		own.known, own.seq = true, s.Seq
+	}
+	if !own.known && !s.Flags.Has(wire.RST) {
+		own.known, own.seq = true, s.Seq-1
+	}
+	if !peer.known && s.Flags.Has(wire.ACK) {
+		peer.known, peer.seq = true, s.Ack-1
+	}
+	if !own.knownTS && s.Options.HasTS {
+		own.knownTS, own.ts = true, s.Options.TSVal
 	}
 }
 

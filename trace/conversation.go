@@ -128,7 +128,9 @@ func (b *builder) event(e *Entry) {
 		b.place(it)
 		switch e.Event.Call {
 		case "listen":
-			it.state = tcp.StateListen
+			if it.state == tcp.StateClosed {
+				it.state = tcp.StateListen
+			}
 		case callReboot:
 			it.state = tcp.StateClosed
 		}

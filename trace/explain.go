@@ -296,6 +296,8 @@ func (x *explainer) edge(it *item, e edge) string {
 		return x.lang.say(msgTimeWait)
 	case tcp.StateClosed:
 		switch {
+		case e.rule == tcp.RuleTimeWaitReuse:
+			return RuleText(e.rule, x.lang)
 		case e.rule == tcp.RuleSynSentReset:
 			return x.lang.say(msgRefused)
 		case it.seg.tcp.Flags.Has(wire.RST):
@@ -354,6 +356,9 @@ func (x *explainer) timer(it *item) string {
 	if it.event.Kind == tcp.EventTimer {
 		return x.lang.say(msgTimerOther)
 	}
+	for _, e := range it.edges {
+		return RuleText(e.rule, x.lang)
+	}
 	return ""
 }
 
@@ -375,8 +380,11 @@ func timerText(it *item) string {
 			return "(2MSL timer)"
 		}
 	}
-	if it.event.Kind == tcp.EventTimer {
+	switch {
+	case it.event.Kind == tcp.EventTimer:
 		return "(" + it.event.Timer.String() + " timer)"
+	case it.has(tcp.RuleICMPHard) || it.has(tcp.RuleICMPSoft):
+		return "(ICMP)"
 	}
 	return "(timer)"
 }

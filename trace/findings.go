@@ -206,8 +206,13 @@ func (f *finder) ending() {
 		}
 	}
 	for _, seg := range f.segments {
-		if seg.kind == kindReset {
+		if seg.kind != kindReset {
+			continue
+		}
+		if seg.arrive != nil && len(seg.arrive.edges) > 0 {
 			f.add(msgFindReset, seg.packet.Number, seg.packet.From)
+		} else {
+			f.add(msgFindResetIdle, seg.packet.Number, seg.packet.From)
 		}
 	}
 	f.add(msgFindOpen, f.ends[0].host, last[0], f.ends[1].host, last[1])

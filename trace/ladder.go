@@ -188,11 +188,9 @@ func (d *drawing) line(t0, left, arrow, right, t1, note string) {
 // row draws one row, after a break if nothing happened for long.
 func (d *drawing) row(r *row) {
 	first, last := r.span()
-	if wait := first.Sub(d.last); wait > longWait {
-		d.pause(wait)
-	}
-	d.last = max(d.last, last)
 	d.notes(r)
+	d.reach(first)
+	d.last = max(d.last, last)
 	if last == 0 && r != &d.rows[0] {
 		return // nothing but notes
 	}
@@ -222,9 +220,18 @@ func (d *drawing) row(r *row) {
 	}
 }
 
+// reach draws a break if nothing happened for long before a moment.
+func (d *drawing) reach(t tcp.Time) {
+	if wait := t.Sub(d.last); wait > longWait {
+		d.pause(wait)
+	}
+}
+
 // notes writes what was said before a row.
 func (d *drawing) notes(r *row) {
 	for _, n := range r.notes {
+		d.reach(n.Time)
+		d.last = max(d.last, n.Time)
 		for i, line := range wrap(n.Note[d.style.Lang], d.style.Width-4) {
 			d.lines = append(d.lines, [...]string{"  > ", "    "}[min(i, 1)]+line)
 		}
