@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // network is one of the networks that can be dialled and listened on.
@@ -14,27 +15,39 @@ const (
 	networkTCP network = iota
 	networkTCP4
 	networkTCP6
+	networkUDP
+	networkUDP4
+	networkUDP6
 )
 
-var networkNames = [...]string{"tcp", "tcp4", "tcp6"}
+var (
+	networkNames = [...]string{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"}
+	allNetworks  = networkNames[:]
+	tcpNetworks  = networkNames[:networkUDP]
+	udpNetworks  = networkNames[networkUDP:]
+)
 
 func (n network) String() string { return networkNames[n] }
 
-func parseNetwork(name string) (network, error) {
+// parseNetwork returns the network with the name, if that is among the known
+// ones.
+func parseNetwork(name string, known []string) (network, error) {
 	for i, s := range networkNames {
-		if s == name {
+		if s == name && slices.Contains(known, name) {
 			return network(i), nil
 		}
 	}
 	return 0, net.UnknownNetworkError(name)
 }
 
+func (n network) udp() bool { return n >= networkUDP }
+
 // has reports whether the address is of the network's family.
 func (n network) has(a netip.Addr) bool {
 	switch n {
-	case networkTCP4:
+	case networkTCP4, networkUDP4:
 		return a.Is4()
-	case networkTCP6:
+	case networkTCP6, networkUDP6:
 		return !a.Is4()
 	default:
 		return true
@@ -45,9 +58,9 @@ func (n network) has(a netip.Addr) bool {
 // one for both families.
 func (n network) wildcard() netip.Addr {
 	switch n {
-	case networkTCP4:
+	case networkTCP4, networkUDP4:
 		return netip.IPv4Unspecified()
-	case networkTCP6:
+	case networkTCP6, networkUDP6:
 		return netip.IPv6Unspecified()
 	default:
 		return netip.Addr{}
@@ -57,8 +70,9 @@ func (n network) wildcard() netip.Addr {
 var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // resolve returns the endpoints that address, "host:port", stands for; at
-// least one. An empty host comes out as the invalid address.
-func (s *Stack) resolve(ctx context.Context, n network, address string) ([]netip.AddrPort, error) {
+// least one. An empty host comes out as the invalid address. Names are looked up
+// by r, or if that is nil as the Stack does.
+func (s *Stack) resolve(ctx context.Context, r *net.Resolver, n network, address string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -70,7 +84,7 @@ func (s *Stack) resolve(ctx context.Context, n network, address string) ([]netip
 	if host == "" {
 		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, uint16(port))}, nil
 	}
-	addrs, err := s.lookup(ctx, host)
+	addrs, err := s.lookup(ctx, r, host)
 	if err != nil {
 		return nil, err
 	}
@@ -87,13 +101,16 @@ func (s *Stack) resolve(ctx context.Context, n network, address string) ([]netip
 }
 
 // lookup returns the addresses of a host: a literal, "localhost", or a name
-// for Config.Resolve.
-func (s *Stack) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+// for r or Config.Resolve.
+func (s *Stack) lookup(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a}, nil
 	}
 	if host == "localhost" {
 		return []netip.Addr{loopback4, netip.IPv6Loopback()}, nil
+	}
+	if r != nil {
+		return r.LookupNetIP(ctx, "ip", host)
 	}
 	if s.cfg.Resolve == nil {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}

@@ -39,3 +39,12 @@ func TestDeadlineAllocs(t *testing.T) {
 		t.Errorf("%v allocations for setting deadlines, want none", allocs)
 	}
 }
+
+// Writing and reading datagrams of a connected socket allocates nothing.
+func TestUDPConnAllocs(t *testing.T) {
+	round, done := udpRound(t, 1000)
+	defer done()
+	if got := testing.AllocsPerRun(1000, round); got != 0 {
+		t.Errorf("%v allocations for a datagram there and back, want 0", got)
+	}
+}

@@ -19,9 +19,9 @@ type deadline struct {
 // far is beyond any deadline: 146 years.
 const far = 1 << 62
 
-// set moves the deadline of calls on c to t, the zero time being never, and
-// reports whether it has passed already.
-func (d *deadline) set(c *Conn, now tcp.Time, t time.Time, wake func(*Conn)) (passed bool) {
+// setDeadline moves the deadline of calls on c to t, the zero time being never,
+// and reports whether it has passed already.
+func setDeadline[T any](d *deadline, c T, now tcp.Time, t time.Time, wake func(T)) (passed bool) {
 	d.stop()
 	if t.IsZero() {
 		return false
@@ -68,10 +68,10 @@ func (c *Conn) setDeadlines(t time.Time, read, write bool) error {
 	if c.closed {
 		return c.localError("set", net.ErrClosed)
 	}
-	if read && c.read.set(c, now, t, (*Conn).wakeReaders) {
+	if read && setDeadline(&c.read, c, now, t, (*Conn).wakeReaders) {
 		c.readers.wakeAll()
 	}
-	if write && c.write.set(c, now, t, (*Conn).wakeWriters) {
+	if write && setDeadline(&c.write, c, now, t, (*Conn).wakeWriters) {
 		c.writers.wakeAll()
 		c.turns.wakeAll()
 	}

@@ -24,12 +24,16 @@ type Dialer struct {
 	// Deadline is when a dial fails at the latest. Zero: none.
 	Deadline time.Time
 
-	// LocalAddr is the local endpoint, a *net.TCPAddr. Nil, or an unspecified
-	// address or port in it: chosen. A port may be used for several connections
+	// LocalAddr is the local endpoint, a *net.TCPAddr or *net.UDPAddr. Nil, or an
+	// unspecified address or port in it: chosen. A port of TCP may be used for several connections
 	// at once, as if SO_REUSEADDR were set on all: only the 4-tuple must be
 	// free, else the error is EADDRNOTAVAIL. Linux needs more care because
 	// there a socket is bound before it is known where to.
 	LocalAddr net.Addr
+
+	// Resolver looks up host names. Nil: Config.Resolve of the Stack. One with
+	// PreferGo whose Dial goes by a Stack asks name servers over that.
+	Resolver *net.Resolver
 
 	// KeepAlive is the idle time before the first keep-alive probe; the next
 	// ones come 15 s apart, 9 in all. Zero: 15 s. Negative: no keep-alive. It
@@ -40,13 +44,15 @@ type Dialer struct {
 
 	// Options are the other socket options of the connection. Those about
 	// keep-alive come from the fields above, and NoDelay is on. Values that
-	// Linux refuses are refused with EINVAL or ENOENT.
+	// Linux refuses are refused with EINVAL or ENOENT. On UDP the buffers, TOS
+	// and TTL count.
 	Options tcp.Options
 }
 
-// Dial connects to the address on the network "tcp", "tcp4" or "tcp6", as
-// net.Dial does. An empty or unspecified host is the host itself. Errors are
-// those of package net.
+// Dial connects to the address on the network "tcp", "tcp4" or "tcp6", or opens a
+// connected socket on "udp", "udp4" or "udp6", as net.Dial does: the result is a
+// *Conn or a *UDPConn. An empty or unspecified host is the host itself. Errors
+// are those of package net.
 func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
@@ -54,6 +60,13 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 // DialContext is Dial with a context, which ends the dial but not the
 // connection. If the host has several addresses they are tried in turn.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if n, err := parseNetwork(network, udpNetworks); err == nil {
+		c, err := d.dialUDP(ctx, n, address)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
 	c, err := d.dial(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -102,14 +115,14 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 		defer cancel()
 	}
 	unresolved := func(err error) error { return &net.OpError{Op: "dial", Net: name, Err: err} }
-	n, err := parseNetwork(name)
+	n, err := parseNetwork(name, tcpNetworks)
 	if err != nil {
 		return nil, unresolved(err)
 	}
 	if address == "" {
 		return nil, unresolved(errMissingAddress)
 	}
-	list, err := d.Stack.resolve(ctx, n, address)
+	list, err := d.Stack.resolve(ctx, d.Resolver, n, address)
 	if err != nil {
 		return nil, unresolved(err)
 	}
@@ -192,7 +205,7 @@ func self(n network, local netip.Addr, a netip.AddrPort) netip.AddrPort {
 	switch {
 	case a.Addr().IsValid() && !a.Addr().IsUnspecified():
 		return a
-	case n == networkTCP6 || a.Addr().Is6() || !a.Addr().IsValid() && local.Is6():
+	case n == networkTCP6 || n == networkUDP6 || a.Addr().Is6() || !a.Addr().IsValid() && local.Is6():
 		return netip.AddrPortFrom(netip.IPv6Loopback(), a.Port())
 	default:
 		return netip.AddrPortFrom(loopback4, a.Port())

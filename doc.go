@@ -1,5 +1,5 @@
-// Package trivet is a TCP/IP host in user space: it gives net.Listener and
-// net.Conn over links of one's choice.
+// Package trivet is a TCP/IP host in user space: it gives net.Listener, net.Conn
+// and net.PacketConn over links of one's choice.
 //
 // A Stack is a host. It is attached to links (memory, TUN, or a device of
 // one's own; see package link) and used like package net:
@@ -23,6 +23,10 @@
 // channels with no lock held, so a Stack runs in virtual time in a bubble of
 // testing/synctest, provided that it was made there.
 //
+// UDPConn is to UDP what *net.UDPConn is. Names can be looked up over the Stack
+// itself: a net.Resolver with PreferGo and Dial: s.DialContext asks name servers
+// by it.
+//
 // # Socket options
 //
 // What setsockopt sets elsewhere is set by methods of Conn with the names of
@@ -34,8 +38,8 @@
 //
 // # Limits
 //
-// Host names are looked up by Config.Resolve only; without it, addresses must
-// be IP literals or localhost. Zones of IPv6 addresses are ignored. Ports under
+// Host names are looked up by Config.Resolve or Dialer.Resolver only; without
+// them, addresses must be IP literals or localhost. Zones of IPv6 addresses are ignored. Ports under
 // 1024 need no permission. A Conn that is dropped without Close stays open: no
 // finalizer closes it. When the process dies nothing answers the peers any
 // more: call Stack.Close before exiting.

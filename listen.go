@@ -39,10 +39,13 @@ type ListenConfig struct {
 	// Values that Linux refuses are refused with EINVAL or ENOENT.
 	Options tcp.Options
 
-	// ReusePort lets several listeners share an address and port, if all of
-	// them have it set; connections are spread over them by a hash of the
-	// 4-tuple (SO_REUSEPORT).
+	// ReusePort lets several listeners, or UDP sockets, share an address and
+	// port, if all of them have it set; connections and datagrams are spread over
+	// them by a hash of the 4-tuple (SO_REUSEPORT).
 	ReusePort bool
+	// ReuseAddr lets several UDP sockets share an address and port, if all of them
+	// have it set; what is sent to one host goes to the newest (SO_REUSEADDR).
+	ReuseAddr bool
 }
 
 // Listen listens on a network "tcp", "tcp4" or "tcp6". The address is as in
@@ -61,17 +64,20 @@ func (lc *ListenConfig) listen(ctx context.Context, name, address string) (*List
 	fail := func(addr net.Addr, err error) (*Listener, error) {
 		return nil, &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
 	}
-	n, err := parseNetwork(name)
+	n, err := parseNetwork(name, allNetworks)
 	if err != nil {
 		return fail(nil, err)
 	}
 	addr := netip.AddrPort{}
 	if address != "" {
-		list, err := lc.Stack.resolve(ctx, n, address)
+		list, err := lc.Stack.resolve(ctx, nil, n, address)
 		if err != nil {
 			return fail(nil, err)
 		}
 		addr = list[0]
+	}
+	if n.udp() {
+		return fail(net.UDPAddrFromAddrPort(addr), unexpectedAddress(address))
 	}
 	l, err := lc.open(n, addr)
 	if err != nil {

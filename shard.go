@@ -21,10 +21,11 @@ type shard struct {
 	engine *engine.Engine
 	links  []*attachment // by interface index; replaced, never changed
 
-	conns   connList      // of users, until they are closed and done
-	closing bool          // Stack.Close was called: no new connections
-	drained chan struct{} // closed once closing and conns is empty
-	closed  bool          // nothing is sent any more
+	udp     map[*UDPConn]struct{} // open ones
+	conns   connList              // of users, until they are closed and done
+	closing bool                  // Stack.Close was called: no new connections
+	drained chan struct{}         // closed once closing and conns is empty
+	closed  bool                  // nothing is sent any more
 
 	freeWaiters *waiter
 	numFree     int

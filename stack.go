@@ -226,6 +226,7 @@ func (s *Stack) Close(ctx context.Context) error {
 	for _, sh := range s.shards {
 		drained = append(drained, sh.closeConns())
 	}
+	s.closeUDP()
 	var err error
 	for _, d := range drained {
 		select {

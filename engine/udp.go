@@ -26,7 +26,7 @@ type UDPOptions struct {
 	// TOS is the IPv4 TOS or IPv6 traffic class. TTL is that of datagrams to one
 	// host; zero: 64.
 	TOS, TTL uint8
-	// Waker is told what Await asked for.
+	// Waker is told what Await asked for; see SetWaker.
 	Waker Waker
 }
 
@@ -257,6 +257,9 @@ func (s *UDPSocket) SetBuffers(recv, send int) {
 	}
 }
 
+// SetWaker sets who is told what Await asked for.
+func (s *UDPSocket) SetWaker(w Waker) { s.opt.Waker = w }
+
 // SetTOS sets the IPv4 TOS or IPv6 traffic class of what is sent.
 func (s *UDPSocket) SetTOS(tos uint8) { s.opt.TOS = tos }
 
@@ -309,6 +312,16 @@ func (s *UDPSocket) Leave(index int, group netip.Addr) error {
 	}
 	s.groups = slices.Delete(s.groups, i, i+1)
 	return nil
+}
+
+// GroupInterface returns the index of the interface by which the socket's
+// datagrams to the group leave, -1 for none.
+func (s *UDPSocket) GroupInterface(group netip.Addr) int {
+	a := wire.AddrFrom(group)
+	if i := s.interfaceToMany(&a); i != nil && isMulticast(&a) {
+		return i.Index
+	}
+	return -1
 }
 
 // Groups calls f for every group that the socket is in.

@@ -46,14 +46,6 @@ func udpEcho(tb testing.TB, n int) (round func()) {
 	}
 }
 
-// A datagram there and back allocates nothing.
-func TestUDPAllocs(t *testing.T) {
-	round := udpEcho(t, 1000)
-	if got := testing.AllocsPerRun(100, round); got != 0 {
-		t.Errorf("%v allocations for a datagram there and back, want 0", got)
-	}
-}
-
 func BenchmarkUDP(b *testing.B) {
 	for _, n := range []int{64, 1400} {
 		b.Run(fmt.Sprintf("size=%d", n), func(b *testing.B) {
