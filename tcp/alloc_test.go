@@ -4,7 +4,11 @@
 
 package tcp
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
 
 // The steady state of a transfer allocates nothing, in either form, nor does an
 // ACK, a trace that is off, or a round trip of small segments.
@@ -21,5 +25,44 @@ func TestNoAllocations(t *testing.T) {
 		if n := testing.AllocsPerRun(50, func() { j.transfer(t, data[:10], buf) }); n > 0 {
 			t.Errorf("10 bytes: %v allocations, want 0", n)
 		}
+	}
+}
+
+// Nor does the sender's part of a transfer that loses segments: records, ranges
+// and what went again come from a pool.
+func TestNoAllocationsForLosses(t *testing.T) {
+	now := Time(1)
+	var r rack
+	lose := func(*sentRecord) {}
+	lossy := func() {
+		b := newScoreboard()
+		for i := range 64 {
+			now += 1000
+			b.push(sentRecord{start: seqnum.Value(i * 1000), end: seqnum.Value(i*1000 + 1000), sentAt: now, size: 1000})
+		}
+		for i := range 64 {
+			if i%7 == 3 {
+				continue
+			}
+			now += 1000
+			d := delivery{now: now}
+			b.sack(seqnum.Value(i*1000), seqnum.Value(i*1000+1000), &d)
+			r.arrived(now, d.latest.sentAt, d.latest.end)
+			r.detect(now, b, 0, lose)
+		}
+		if b.lost == 0 {
+			t.Fatal("nothing is lost")
+		}
+		for b.lost > 0 {
+			now += 1000
+			from, n := b.nextLost(1000)
+			b.sendAgain(sentRecord{start: from, end: from.Add(seqnum.Size(n)), sentAt: now, size: 1000})
+		}
+		b.ack(64_000, &delivery{now: now})
+		b.release()
+	}
+	lossy()
+	if n := testing.AllocsPerRun(50, lossy); n > 0 {
+		t.Errorf("64 segments with one in seven lost: %v allocations, want 0", n)
 	}
 }

@@ -42,20 +42,23 @@ func sentAfter(at Time, end seqnum.Value, b Time, bEnd seqnum.Value) bool {
 // 6.2, step 2).
 func (r *rack) arrived(now Time, sentAt Time, end seqnum.Value) {
 	r.rtt = now.Sub(sentAt)
-	r.noteTick(now.Sub(sentAt))
+	r.noteTick(r.rtt)
+	if r.sentAt != 0 {
+		r.noteTick(sentAt.Sub(r.sentAt))
+	}
 	if sentAfter(sentAt, end, r.sentAt, r.end) {
 		r.sentAt, r.end = sentAt, end
 	}
 }
 
-// noteTick learns how coarse the caller's clock is: every round trip is a
-// multiple of its tick. With a clock that is fine that is as good as nothing
-// after two samples.
-func (r *rack) noteTick(rtt time.Duration) {
-	if r.tick == 1 || rtt == 0 {
+// noteTick learns how coarse the caller's clock is: the time between any two
+// moments is a multiple of its tick. With a clock that is fine that is as good as
+// nothing after two or three.
+func (r *rack) noteTick(d time.Duration) {
+	if r.tick == 1 || d <= 0 {
 		return
 	}
-	a, b := r.tick, rtt
+	a, b := r.tick, d
 	for b > time.Microsecond {
 		a, b = b, a%b
 	}

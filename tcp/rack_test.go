@@ -216,6 +216,47 @@ func TestCoarseClock(t *testing.T) {
 	}
 }
 
+// With a coarse clock a loss is still found by what arrived after it, once, and
+// long before the time-out.
+func TestLossByACoarseClock(t *testing.T) {
+	for _, tick := range []time.Duration{time.Millisecond, 15625 * time.Microsecond} {
+		for _, rtt := range []time.Duration{50 * time.Microsecond, 5 * ms, 20 * ms, 100 * ms} {
+			c := coarse{tick: tick, rtt: rtt}
+			d := newDriver(t, withSACK)
+			at := 7 * ms
+			set := func(to time.Duration) { at = to; d.now = c.read(at) }
+			set(at)
+			d.dial()
+			set(at + rtt)
+			d.in(seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{MSS: 1000, SACKPermitted: true}})
+			d.sent = d.sent[:0]
+			d.write(6000)
+			for i := range 10 { // a round trip is known
+				set(at + rtt + time.Duration(i%3)*tick)
+				d.ack(6001+6000*i, 1)
+				d.write(6000)
+			}
+			d.sent = d.sent[:0]
+			set(at + rtt)
+			d.sack(60_001, 61_001, 63_001)
+			sacked := at
+			for d.c.Info(d.now).TotalRetrans == 0 && at < sacked+time.Second {
+				set(at + c.tick/4)
+				d.c.Advance(d.now)
+				d.output()
+			}
+			if late := at - sacked; late > rtt/2+3*tick {
+				t.Errorf("tick %v, round trip %v: sent again after %v", tick, rtt, late)
+			}
+			set(at + rtt)
+			d.ack(66_001, 1)
+			if i := d.c.Info(d.now); i.TotalRetrans != 1 || i.Retransmits != 0 {
+				t.Errorf("tick %v, round trip %v: %d sent again, %d time-outs, want 1, 0", tick, rtt, i.TotalRetrans, i.Retransmits)
+			}
+		}
+	}
+}
+
 // coarse is a transfer over a path which swaps two segments of each burst, with
 // a clock that shows only whole ticks.
 type coarse struct{ tick, rtt time.Duration }

@@ -96,6 +96,7 @@ func (c *Conn) sendTailProbe(now Time, out *Batch) {
 	}
 	c.wants.tailProbe = false
 	if c.sent == nil || c.loss.phase != lossOpen || c.sent.sacked > 0 {
+		c.armLossTimer(now) // an ACK came in between
 		return
 	}
 	c.rule(now, RuleTailProbe)
@@ -103,9 +104,13 @@ func (c *Conn) sendTailProbe(now Time, out *Batch) {
 	if n > 0 && c.windowEdge().Diff(c.snd.nxt) >= n {
 		c.sendNewSegment(now, out, n, c.finPending() && n == c.unsent())
 		c.loss.tlp.sent(c.snd.nxt, false)
-	} else {
+	} else if !c.windowEdge().Less(seqnum.Min(c.snd.nxt, c.dataEnd())) {
+		// What the peer's window has no room for any more is not sent again
+		// (RFC 9293, MAY-7).
 		c.resendLast(now, out)
 		c.loss.tlp.sent(c.snd.nxt, true)
+	} else {
+		c.loss.tlp.stale = true // the time-out is next
 	}
 	c.startRetransmit(now) // the answer has a time-out to come
 }

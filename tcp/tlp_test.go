@@ -43,6 +43,17 @@ func TestTailLossProbeSendsNewData(t *testing.T) {
 	d.want(". 9001:10001(1000) ack 1")
 }
 
+// RFC 9293, Section 3.8.6 (MAY-7): what a shrunken window has no room for is not
+// sent again, by the probe either.
+func TestTailLossProbeInAShrunkenWindow(t *testing.T) {
+	d := sackFlight(t, 0)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, win: 5000})
+	d.advance(300 * ms)
+	d.want()
+	d.advance(150 * ms)
+	d.want(". 1:1001(1000) ack 1")
+}
+
 // RFC 8985, Section 7.2 (R8985-10): a single segment may wait for the peer's
 // delayed ACK; and the probe never comes after the time-out.
 func TestTailLossProbeOfOneSegment(t *testing.T) {
