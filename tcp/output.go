@@ -55,7 +55,7 @@ func (c *Conn) Output(now Time, out *Batch) {
 func (c *Conn) sendLost(now Time, out *Batch) {
 	l := &c.loss
 	for c.lostBytes() > 0 && l.frto != frtoNew {
-		from, lost := c.sent.nextLost(max(c.path.MaxSuper, c.snd.mss) + 1) // and the FIN
+		from, lost := c.sent.nextLost(c.snd.mss, max(c.path.MaxSuper, c.snd.mss)+1) // and the FIN
 		end := from.Add(seqnum.Size(lost))
 		text := seqnum.Min(end, c.dataEnd()).Diff(from)
 		fin := c.snd.finSent && end == c.snd.nxt

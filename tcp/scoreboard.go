@@ -252,8 +252,10 @@ func (b *scoreboard) count(what recordFlags) (n int) {
 }
 
 // nextLost returns where the first lost bytes begin, and how many follow
-// without a gap, up to most or a little more. n is 0 when nothing is lost.
-func (b *scoreboard) nextLost(most int) (from seqnum.Value, n int) {
+// without a gap, up to most or a little more, or until records end in a whole
+// segment of mss bytes: as they were sent they go again, in whole segments. n is
+// 0 when nothing is lost.
+func (b *scoreboard) nextLost(mss, most int) (from seqnum.Value, n int) {
 	if b.lost == 0 {
 		return 0, 0
 	}
@@ -262,6 +264,9 @@ func (b *scoreboard) nextLost(most int) (from seqnum.Value, n int) {
 	from = b.lostFrom
 	for ; i < b.n && b.at(i).has(recLost) && n < most; i++ {
 		n = b.at(i).end.Diff(from)
+		if n%mss == 0 && (i+1 == b.n || b.at(i+1).len() > 1) {
+			break // a FIN goes along
+		}
 	}
 	return from, n
 }

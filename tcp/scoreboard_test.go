@@ -122,7 +122,7 @@ func runScoreboard(t *testing.T, ops []byte) {
 				}
 			})
 		case 4: // send again
-			from, n := b.nextLost(300)
+			from, n := b.nextLost(100, 300)
 			if n == 0 {
 				if b.lost != 0 {
 					t.Fatalf("nothing to send again of %d lost bytes", b.lost)
