@@ -55,7 +55,7 @@ func TestNoAllocationsForLosses(t *testing.T) {
 		}
 		for b.lost > 0 {
 			now += 1000
-			from, n := b.nextLost(1000)
+			from, n := b.nextLost(1000, 1000)
 			b.sendAgain(sentRecord{start: from, end: from.Add(seqnum.Size(n)), sentAt: now, size: 1000})
 		}
 		b.ack(64_000, &delivery{now: now})
