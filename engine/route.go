@@ -169,11 +169,9 @@ func (n *network) isBroadcast(a *wire.Addr) bool {
 	return slices.Contains(n.broadcast, *a)
 }
 
-var broadcastToAll = wire.Addr{10: 0xff, 11: 0xff, 12: 0xff, 13: 0xff, 14: 0xff, 15: 0xff}
-
 // isToMany reports whether a is a group, or a broadcast address here.
 func (n *network) isToMany(a *wire.Addr) bool {
-	return isMulticast(a) || a.Is4() && (*a == broadcastToAll || n.isBroadcast(a))
+	return a.IsToMany() || n.isBroadcast(a)
 }
 
 // owner returns the interface that has the host's address a; nil for none.

@@ -22,6 +22,8 @@
 //	...
 //	last.Release()
 //
+// Hosts have UDP sockets too (Host.ListenUDP, Host.DialUDP).
+//
 // Applications are callbacks that the loop calls when something they await has
 // come; there is no goroutine and no lock, and a Network must be used by one
 // goroutine at a time. For tests of programs that use net.Conn, see package

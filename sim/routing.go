@@ -59,7 +59,8 @@ func (r *routes) compute(s *station) {
 }
 
 // Switch passes packets on to the port behind which their destination is, and
-// changes nothing in them. What is for nobody is dropped.
+// changes nothing in them; what is for a group or for all goes to every other
+// port. What is for nobody is dropped.
 type Switch struct {
 	station
 	routes routes
@@ -82,8 +83,27 @@ func (s *Switch) pass(_ tcp.Time, at *port, p *wire.Packet) {
 		return
 	}
 	dst := destination(b)
+	if dst.IsToMany() {
+		s.flood(at, p)
+		return
+	}
 	if out := s.routes.find(&s.station, &dst); out != nil && out != at {
 		out.out.send(p)
+	}
+}
+
+// flood passes a packet to a group, or to all, on to every other port. It must
+// have come in by the port that leads to its source, so that none goes round in
+// circles (reverse-path forwarding; RFC 1812, Section 5.2.1.2).
+func (s *Switch) flood(at *port, p *wire.Packet) {
+	src := source(p.Contiguous())
+	if s.routes.find(&s.station, &src) != at {
+		return
+	}
+	for _, out := range s.ports {
+		if out != at {
+			out.out.send(p)
+		}
 	}
 }
 

@@ -20,6 +20,15 @@ func (a Addr) Is4() bool {
 	return binary.BigEndian.Uint64(a[0:]) == 0 && binary.BigEndian.Uint32(a[8:]) == ipv4Prefix
 }
 
+// IsToMany reports whether a is a multicast group or the broadcast address of all
+// networks.
+func (a Addr) IsToMany() bool {
+	if a.Is4() {
+		return isGroup([4]byte(a[12:]))
+	}
+	return a[0] == 0xff
+}
+
 // String returns the address as netip prints it.
 func (a Addr) String() string { return a.Netip().String() }
 
