@@ -179,3 +179,37 @@ func ExampleStack_Listen() {
 	// 127.0.0.1:1234
 	// 127.0.0.1:1234
 }
+
+// UDP sockets are as those of package net. Here a host asks itself.
+func ExampleStack_ListenPacket() {
+	host, err := trivet.New(trivet.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer host.Close(context.Background())
+	server, err := host.ListenPacket("udp", "127.0.0.1:53")
+	if err != nil {
+		log.Fatal(err)
+	}
+	client, err := host.Dial("udp", "127.0.0.1:53")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(client, "question")
+
+	buf := make([]byte, 1500)
+	n, from, err := server.ReadFrom(buf)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", buf[:n])
+	server.WriteTo([]byte("answer"), from)
+
+	if n, err = client.Read(buf); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", buf[:n])
+	// Output:
+	// question
+	// answer
+}

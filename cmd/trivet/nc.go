@@ -13,6 +13,7 @@ import (
 
 func newNCCommand() *cobra.Command {
 	var flags hostFlags
+	var udp bool
 	cmd := &cobra.Command{
 		Use:   "nc HOST PORT --tun NAME --addr ADDRESS/BITS --peer ADDRESS/BITS",
 		Short: "Connect standard input and output through the stack",
@@ -20,7 +21,11 @@ func newNCCommand() *cobra.Command {
 port, sends what it reads from standard input and prints what it receives. At
 the end of the input it closes its half of the connection and goes on receiving
 until the other side has closed too. When the other side closes first it goes on
-sending, unless the input is a terminal.`,
+sending, unless the input is a terminal.
+
+With --udp each piece that is read from standard input, a line of a terminal, is
+a datagram. Since UDP has no end, it goes on after the end of the input until
+nothing has come for a second.`,
 		Example: `  printf 'GET / HTTP/1.0\r\n\r\n' |
       sudo trivet nc 10.1.0.1 8000 --tun trivet0 --addr 10.1.0.2/24 --peer 10.1.0.1/24`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -36,10 +41,14 @@ sending, unless the input is a terminal.`,
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
 			address := net.JoinHostPort(args[0], args[1])
+			if udp {
+				return netcatUDP(ctx, address, &flags, cmd.InOrStdin(), cmd.OutOrStdout())
+			}
 			return netcat(ctx, address, &flags, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
 	flags.add(cmd)
+	cmd.Flags().BoolVarP(&udp, "udp", "u", false, "send and receive datagrams of UDP")
 	return cmd
 }
 

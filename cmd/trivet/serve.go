@@ -94,6 +94,11 @@ func (h *host) startServices(stderr io.Writer) (*http.Server, error) {
 		}
 		go s.serve(l)
 	}
+	c, err := h.stack.ListenPacket("udp", ":7")
+	if err != nil {
+		return nil, err
+	}
+	go echoUDP(c)
 	l, err := h.stack.Listen("tcp", ":"+strconv.Itoa(webPort))
 	if err != nil {
 		return nil, err
@@ -131,6 +136,7 @@ func (h *host) printWelcome(w io.Writer, flags *hostFlags) {
 	for _, s := range services {
 		fmt.Fprintf(w, ", %s on %d", s.name, s.port)
 	}
+	fmt.Fprint(w, ", echo over UDP too")
 	host := flags.addrs[0].Addr().String()
 	url := "http://" + strings.TrimSuffix(net.JoinHostPort(host, ""), ":")
 	fmt.Fprintf(w, `. Try:

@@ -42,6 +42,22 @@ func echo(c net.Conn) {
 	copyBuffer(c, c)
 }
 
+// echoUDP sends each datagram back to where it came from, until the socket is
+// closed (RFC 862). One from the port of such a service is not answered, or two of
+// them would send it to each other for ever.
+func echoUDP(c net.PacketConn) {
+	b := make([]byte, 1<<16)
+	for {
+		n, from, err := c.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		if a, ok := from.(*net.UDPAddr); ok && a.Port > 19 {
+			c.WriteTo(b[:n], from) // what cannot be sent is lost, as ever with UDP
+		}
+	}
+}
+
 // RFC 863: what is received is thrown away, and nothing is sent.
 func discard(c net.Conn) {
 	copyBuffer(io.Discard, c)
