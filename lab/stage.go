@@ -29,7 +29,8 @@ type stage struct {
 	programs  []*program
 	deaf      map[string]bool // hosts whose programs read no more
 	cues      []cue
-	losses    []func(*trace.Packet) bool // packets that the scenario loses
+	losses    []func(*trace.Packet) bool      // packets that the scenario loses
+	judge     func(*trace.Packet) sim.Verdict // what the scenario delays; nil: nothing
 	ears      eavesdropper
 	hidden    map[string]bool                                            // hosts that the log does not show
 	shows     []wire.FourTuple                                           // connections to draw; none: the first
@@ -39,6 +40,7 @@ type stage struct {
 	paths     map[string][]tcp.State
 	rules     map[string]map[tcp.Rule]int
 	checks    []Check
+	listing   bool // the socket tables at the end belong to the story
 	details   details
 }
 
@@ -46,6 +48,7 @@ type stage struct {
 type cue struct {
 	when trigger
 	text Text
+	all  bool // it concerns every connection
 	done bool
 }
 
@@ -156,6 +159,11 @@ func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
 // filter is the network's: what the scenario loses, and the interventions.
 func (s *stage) filter(_ tcp.Time, p *trace.Packet) sim.Verdict {
 	v := s.verdict(p)
+	if s.judge != nil {
+		if own := s.judge(p); own.Delay > 0 {
+			v.Delay = own.Delay
+		}
+	}
 	for _, lose := range s.losses {
 		if !v.Drop && lose(p) {
 			v.Drop = true
@@ -175,6 +183,9 @@ func (s *stage) cue(now tcp.Time, about wire.FourTuple, is func(*trigger) bool) 
 	for k := range s.cues {
 		if c := &s.cues[k]; !c.done && is(&c.when) {
 			c.done = true
+			if c.all {
+				about = wire.FourTuple{}
+			}
 			s.log.Note(now, about, c.text.EN, c.text.ZH)
 		}
 	}
@@ -187,6 +198,12 @@ func (s *stage) when(moment, en, zh string) {
 		panic("lab: " + s.scenario.Name + ": " + err.Error())
 	}
 	s.cues = append(s.cues, cue{when: t, text: Text{en, zh}})
+}
+
+// whenever is when for a caption that concerns every connection.
+func (s *stage) whenever(moment, en, zh string) {
+	s.when(moment, en, zh)
+	s.cues[len(s.cues)-1].all = true
 }
 
 // say puts a caption on the present moment.

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"net/netip"
 	"syscall"
 	"time"
 
@@ -231,11 +230,10 @@ func (s *stage) waitFailure(p *program, d time.Duration) time.Duration {
 }
 
 func playUnreachable(s *stage) {
-	router := netip.MustParseAddr("10.255.0.1")
 	s.say("Beyond the router there is no way to the server. The router says so by ICMP.",
 		"路由器之后没有通往服务器的路，它用 ICMP 告知。")
 	s.lose("client", -1, nil)
-	s.onLost = func(data []byte) { s.icmp(router, 3, 1, 0, data) }
+	s.onLost = func(data []byte) { s.icmp(middleAddr, 3, 1, 0, data) }
 	c := s.dial(tcp.Options{})
 	took := s.waitFailure(c, 10e9)
 	s.expectError(c, syscall.EHOSTUNREACH, "connect fails", "connect 失败")

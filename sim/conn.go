@@ -159,6 +159,14 @@ func (c *Conn) SetOptions(o tcp.Options) {
 	}
 }
 
+// SetQuickAck is engine.Conn.SetQuickAck.
+func (c *Conn) SetQuickAck(on bool) {
+	if c.live() {
+		c.touch()
+		c.conn.SetQuickAck(c.host.network.now, on)
+	}
+}
+
 // Options is engine.Conn.Options.
 func (c *Conn) Options() tcp.Options { return c.conn.Options() }
 

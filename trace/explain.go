@@ -269,6 +269,11 @@ func (x *explainer) arrive(it *item) string {
 			parts = append(parts, say(m.msg))
 		}
 	}
+	for _, r := range surprises {
+		if it.has(r) {
+			parts = append(parts, RuleText(r, x.lang))
+		}
+	}
 	if it.has(tcp.RuleUnacceptable) {
 		if it.seg.repeats != nil || p.Copy > 0 {
 			parts = append(parts, say(msgHadAlready))
@@ -280,6 +285,13 @@ func (x *explainer) arrive(it *item) string {
 		parts = append(parts, x.edge(it, e))
 	}
 	return x.join(parts)
+}
+
+// surprises are the rules to tell of when they decide about an arrival: what
+// comes of it cannot be seen in the segments.
+var surprises = []tcp.Rule{
+	tcp.RuleSynQueueFull, tcp.RuleBacklogFull, tcp.RuleCookieSent, tcp.RuleCookieAccepted, tcp.RuleCookieRefused,
+	tcp.RuleResetOutside, tcp.RulePAWS, tcp.RuleTimeWaitReset,
 }
 
 // edge explains the transitions that an arrival makes. Those that the segment
