@@ -3,8 +3,11 @@ package sim
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,10 +15,17 @@ import (
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/trace/pcapng"
 )
 
-// seedFlag starts the seeds of the randomised tests.
-var seedFlag = flag.Uint64("seed", 1, "first seed of randomised tests")
+var (
+	// seedFlag starts the seeds of the randomised tests.
+	seedFlag = flag.Uint64("seed", 1, "first seed of randomised tests")
+	// chaosFlag makes TestChaos go on.
+	chaosFlag = flag.Duration("chaos", 0, "let TestChaos try seeds for so long, by the clock on the wall")
+	// recordFlag makes it remember, so that a failure can be looked at.
+	recordFlag = flag.Bool("record", false, "let TestChaos draw the ladder and write the packets when it fails")
+)
 
 const webPort = 80
 
@@ -38,16 +48,37 @@ func newPair(t *testing.T, seed uint64, cfg engine.Config, link LinkConfig) *pai
 	p.Network = New(Config{Seed: seed, OnEvent: p.event, OnPacket: p.packet})
 	p.client, p.server = p.AddHost("client", cfg), p.AddHost("server", cfg)
 	p.link = p.Connect(p.client, p.server, link)
-	t.Cleanup(func() {
-		if t.Failed() && !p.quiet {
-			var b strings.Builder
-			if _, err := trace.NewLadder(&p.log, trace.Style{Left: "client"}).WriteTo(&b); err != nil {
-				t.Error(err)
-			}
-			t.Logf("seed %d\n%s", seed, &b)
-		}
-	})
+	t.Cleanup(func() { p.explain(seed) })
 	return p
+}
+
+// explain draws the ladder of a test that failed, and leaves its packets and
+// its seed in the directory of its artifacts.
+func (p *pair) explain(seed uint64) {
+	if !p.t.Failed() {
+		return
+	}
+	dir := p.t.ArtifactDir()
+	if err := os.WriteFile(filepath.Join(dir, "seed.txt"), fmt.Appendln(nil, seed), 0o644); err != nil {
+		p.t.Error(err)
+	}
+	if p.quiet {
+		return
+	}
+	var b strings.Builder
+	if _, err := trace.NewLadder(&p.log, trace.Style{Left: "client"}).WriteTo(&b); err != nil {
+		p.t.Error(err)
+	}
+	p.t.Logf("seed %d, packets in %s\n%s", seed, dir, &b)
+	file, err := os.Create(filepath.Join(dir, "wire.pcapng"))
+	if err != nil {
+		p.t.Error(err)
+		return
+	}
+	defer file.Close()
+	if err := pcapng.Write(file, &p.log, trace.English); err != nil {
+		p.t.Error(err)
+	}
 }
 
 func (p *pair) event(host string, e *tcp.Event) {
