@@ -251,3 +251,22 @@ func TestParseQuery(t *testing.T) {
 		}
 	}
 }
+
+func TestIsToMany(t *testing.T) {
+	for _, tt := range []struct {
+		addr string
+		want bool
+	}{
+		{"224.0.0.1", true},
+		{"239.255.255.255", true},
+		{"255.255.255.255", true},
+		{"ff02::1", true},
+		{"10.0.0.255", false}, // who knows the prefix length knows better
+		{"240.0.0.1", false},
+		{"fe80::1", false},
+	} {
+		if got := AddrFrom(netip.MustParseAddr(tt.addr)).IsToMany(); got != tt.want {
+			t.Errorf("IsToMany(%s) = %v, want %v", tt.addr, got, tt.want)
+		}
+	}
+}
