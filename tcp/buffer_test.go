@@ -218,3 +218,23 @@ func TestIdleConnectionKeepsNothing(t *testing.T) {
 		t.Error("ranges of nothing")
 	}
 }
+
+// As on Linux, a writer is woken when a third of the buffer is free; but of a
+// large one when there is room for 1 MiB.
+func TestWakeOfWriter(t *testing.T) {
+	for _, tt := range []struct {
+		buffer, written int
+		want            bool
+	}{
+		{30_000, 20_000, true},
+		{30_000, 20_001, false},
+		{8 << 20, 7 << 20, true},
+		{8 << 20, 7<<20 + 1, false},
+	} {
+		d := newDriver(t, withOptions(Options{SendBuffer: tt.buffer})).connect()
+		d.write(tt.written)
+		if got := d.c.Ready()&Writable != 0; got != tt.want {
+			t.Errorf("%d of %d bytes written: writable %v, want %v", tt.written, tt.buffer, got, tt.want)
+		}
+	}
+}

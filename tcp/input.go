@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"syscall"
 
 	"github.com/trivet-net/trivet/seqnum"
@@ -62,13 +63,28 @@ func (c *Conn) checkTimestamps(now Time, seg *wire.Segment) bool {
 		c.rule(now, RuleTimestampMissing)
 		return !c.cfg.RequireTimestamps
 	}
-	if int32(seg.Options.TSVal-c.ts.recent) >= 0 || c.tsStale(now) {
+	if int32(seg.Options.TSVal-c.ts.recent) >= 0 || c.tsStale(now) || c.lateText(seg) {
 		return true
 	}
 	c.rule(now, RulePAWS)
 	c.noteDuplicate(seg)
 	c.answerUnacceptable(now, seg)
 	return false
+}
+
+// lateTicks is how much older than TS.Recent, in ticks of the peer, late text may
+// be: some round trips where a tick is a millisecond.
+const lateTicks = 1000
+
+// lateText reports whether seg, older than TS.Recent, is late and not from before
+// the sequence numbers wrapped: it fills a gap that is known, and what arrived so
+// far has not wrapped anything. Where packets overtake each other, the repair of
+// one gap is newer than what is late for the next, and PAWS would throw that away
+// and make of one loss a row of them. RFC 7323, Section 5.3, has no such exception.
+func (c *Conn) lateText(seg *wire.Segment) bool {
+	return c.sacking() && c.count.bytesReceived < math.MaxInt32 &&
+		c.ts.recent-seg.Options.TSVal <= lateTicks &&
+		seg.PayloadLen > 0 && c.ooo.gap(c.rcv.nxt, seg.Seq, seg.End())
 }
 
 // checkSyn handles SYN. RFC 5961, Section 4.2: in a synchronized state a SYN,

@@ -33,6 +33,19 @@ type oooRange struct {
 	data       recvBuffer
 }
 
+// gap reports whether [from, to) lies in a gap, not before next: something later
+// is here, and nothing of it.
+func (r *reassembly) gap(next, from, to seqnum.Value) bool {
+	if from.Less(next) {
+		return false
+	}
+	i := r.search(from)
+	if i < len(r.ranges) && r.ranges[i].end == from {
+		i++
+	}
+	return i < len(r.ranges) && to.LessEq(r.ranges[i].start)
+}
+
 // insert adds n bytes in chunks, which begin at seq and lie in the window. Bytes
 // that are there already win over the new ones. It reports false when it would
 // take a range more than the limit.

@@ -53,12 +53,15 @@ func (c *Conn) enoughToRead() bool {
 	return c.rcvbuf.size >= max(c.opt.RecvLowat, 1) || (c.rcv.shrunk && c.rcvbuf.size > 0)
 }
 
+// wakeRoom is so much room, in bytes, that a writer is always worth waking.
+const wakeRoom = 1 << 20
+
 // enoughRoom reports whether a writer is worth waking: the free room is half
-// of what is queued, as with Linux, and what is unsent is under half of
-// Options.NotSentLowat.
+// of what is queued, as with Linux, or wakeRoom, lest a third of a large buffer
+// stays empty; and what is unsent is under half of Options.NotSentLowat.
 func (c *Conn) enoughRoom() bool {
 	low := c.opt.NotSentLowat
-	return 2*c.sendRoom() >= c.sndbuf.size && (low == 0 || 2*c.unsent() < low)
+	return c.sendRoom() >= min((c.sndbuf.size+1)/2, wakeRoom) && (low == 0 || 2*c.unsent() < low)
 }
 
 // TakeError returns the pending error and clears it, as SO_ERROR does; nil

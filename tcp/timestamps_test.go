@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -67,6 +68,30 @@ func TestPAWS(t *testing.T) {
 		d.want(". 1:1(0) ack 1", ". 1:1(0) ack 11")
 		d.in(seg{f: wire.ACK, seq: 11, ack: 1, n: 10, opt: ts(0xffff_fff9)})
 		d.wantRule(RulePAWS)
+	})
+	t.Run("late text fills a gap", func(t *testing.T) {
+		d := tsDriver(t, withAllOptions)
+		d.in(seg{f: wire.ACK, seq: 21, ack: 1, n: 10, opt: ts(103)})
+		d.in(seg{f: wire.ACK, seq: 41, ack: 1, n: 10, opt: ts(104)})
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 10, opt: ts(150)}) // a repair: TS.Recent is 150
+		d.sent = d.sent[:0]
+		d.in(seg{f: wire.ACK, seq: 11, ack: 1, n: 10, opt: ts(102)})
+		d.want(". 1:1(0) ack 31 win 4096 sack 41:51")
+		for _, s := range []seg{
+			{f: wire.ACK, seq: 25, ack: 1, n: 10, opt: ts(102)},                      // was here before, in part
+			{f: wire.ACK, seq: 31, ack: 1, n: 15, opt: ts(102)},                      // in part
+			{f: wire.ACK, seq: 51, ack: 1, n: 10, opt: ts(102)},                      // behind all gaps
+			{f: wire.ACK, seq: 31, ack: 1, n: 10, opt: ts(math.MaxUint32 - 851 + 1)}, // too old
+			{f: wire.ACK | wire.FIN, seq: 31, ack: 1, n: 10, opt: ts(102)},           // its FIN is here already
+		} {
+			d.in(s)
+			d.wantRule(RulePAWS)
+		}
+		d.in(seg{f: wire.ACK, seq: 31, ack: 1, n: 10, opt: ts(102)})
+		d.wantRule(RuleGapFilled)
+		if d.last.Ack != theirs(51) {
+			t.Errorf("ACK %v, want 51", d.last.Ack-testIRS)
+		}
 	})
 	t.Run("RST", func(t *testing.T) {
 		d := tsDriver(t)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/trivet-net/trivet/sim"
 	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/trace"
 )
 
 const (
@@ -24,6 +26,7 @@ type path struct {
 	loss  float64       // of data packets
 	late  float64       // share of data packets that come late
 	by    time.Duration // how late
+	upTo  bool          // late by up to that, not by just that
 	flows []string      // the congestion control of each; a second starts within a second
 	own   bool          // with the default buffers, not with bufferSize
 	time  time.Duration // how long it runs
@@ -46,12 +49,12 @@ var paths = concat(
 	[]path{
 		{
 			name: "100 Mbit/s, 20 ms, 1 % of packets 2 ms late", rate: 100 * mbit, rtt: 20 * time.Millisecond, queue: 1,
-			late: 0.01, by: 2 * time.Millisecond, wide: true, flows: []string{tcp.CongestionCubic}, time: 5 * time.Second, seeds: 10,
+			late: 0.01, by: 2 * time.Millisecond, wide: true, flows: []string{tcp.CongestionCubic}, time: 10 * time.Second, seeds: 10,
 			goodput: 0.88, retrans: 0.01,
 		},
 		{
-			name: "100 Mbit/s, 20 ms, 5 % of packets 10 ms late", rate: 100 * mbit, rtt: 20 * time.Millisecond, queue: 1,
-			late: 0.05, by: 10 * time.Millisecond, wide: true, flows: []string{tcp.CongestionCubic}, time: 5 * time.Second, seeds: 10,
+			name: "100 Mbit/s, 20 ms, 5 % of packets up to 10 ms late", rate: 100 * mbit, rtt: 20 * time.Millisecond, queue: 1,
+			late: 0.05, by: 10 * time.Millisecond, upTo: true, wide: true, flows: []string{tcp.CongestionCubic}, time: 10 * time.Second, seeds: 10,
 			goodput: 0.80, retrans: 0.01,
 		},
 		{
@@ -100,11 +103,26 @@ func concat(lists ...[]path) (all []path) {
 	return all
 }
 
+// delay returns what delays packets from the server as the path does.
+func (p *path) delay(seed uint64) func(tcp.Time, *trace.Packet) sim.Verdict {
+	random := rand.New(rand.NewPCG(seed, 1))
+	return func(_ tcp.Time, q *trace.Packet) (v sim.Verdict) {
+		late, part := random.Float64() < p.late, random.Float64()
+		if late && q.From == "server" {
+			v.Delay = p.by
+			if p.upTo {
+				v.Delay = time.Duration(part * float64(p.by))
+			}
+		}
+		return v
+	}
+}
+
 // link is the path as a link of the simulation. The way back loses nothing and
 // is as fast, so that what is measured is the sender's.
 func (p *path) link() sim.LinkConfig {
 	there := sim.Settings{
-		Rate: p.rate, Delay: p.rtt / 2, Loss: p.loss, Reorder: p.late, ReorderDelay: p.by,
+		Rate: p.rate, Delay: p.rtt / 2, Loss: p.loss,
 		QueueBytes: int(p.queue * float64(p.rate) / 8 * p.rtt.Seconds()),
 	}
 	return sim.LinkConfig{AtoB: there, BtoA: sim.Settings{Rate: p.rate, Delay: p.rtt / 2}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/trivet-net/trivet/engine"
@@ -39,6 +40,9 @@ func run(p *path, seed uint64) ([]result, error) {
 	n := sim.New(sim.Config{Seed: seed})
 	server, client := n.AddHost("server", engine.Config{}), n.AddHost("client", engine.Config{})
 	n.Connect(server, client, p.link())
+	if p.late > 0 {
+		n.Filter(p.delay(seed))
+	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	flows := make([]*flow, len(p.flows))
 	for i := range flows {
@@ -91,12 +95,16 @@ func (f *flow) start(server, client *sim.Host, port uint16, cc string, buffer in
 	return nil
 }
 
+// send fills the buffer, now and whenever there is room.
 func (f *flow) send() {
-	sim.Send(f.conn, zeros, func(err error) {
-		if err == nil {
-			f.conn.Await(tcp.Writable, f.send)
+	for {
+		if _, err := f.conn.Write(zeros); err != nil {
+			if errors.Is(err, syscall.EAGAIN) {
+				f.conn.Await(tcp.Writable, f.send)
+			}
+			return
 		}
-	})
+	}
 }
 
 func (f *flow) take(data []byte) {
