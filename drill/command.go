@@ -43,6 +43,8 @@ func (s *settings) shell(words []string) error {
 			}
 		}
 		return nil
+	case strings.HasPrefix(words[0], "grep ") && strings.Contains(words[0], "/proc/net/tcp"):
+		return nil // a look at the kernel's tables, which the host under test is not in
 	case name == "echo" && len(args) == 3 && args[1] == ">":
 		return s.echo(args[0], args[2])
 	case name == "dd":

@@ -16,6 +16,13 @@ func (e *Engine) inputTCP(now tcp.Time, p *wire.Packet) {
 		LocalAddr: e.ip.Dst, LocalPort: e.seg.DstPort,
 		RemoteAddr: e.ip.Src, RemotePort: e.seg.SrcPort,
 	}
+	if e.seg.Options.HasMD5 {
+		// RFC 2385, Section 2.0: a signature that cannot be right; there is no
+		// key for any peer. As on Linux, nothing tells the sender.
+		e.received(now, &t)
+		e.rule(now, &t, tcp.RuleMD5Unexpected)
+		return
+	}
 	hash := uint32(e.keys.table.hash(&t))
 	if n := e.table.lookup(hash, &t); n != nil {
 		if n.conn == nil {

@@ -26,7 +26,7 @@ func noteConfig(c *Config) *Config {
 // engineRules are applied by package engine alone.
 var engineRules = []Rule{
 	RuleListenReset, RuleListenAck, RuleListenSyn, RuleListenSynFin, RuleListenIgnored,
-	RuleBacklogFull, RuleSynQueueFull, RuleDeferAccept, RuleSynAckRetransmit, RuleSynAckExhausted,
+	RuleBacklogFull, RuleSynQueueFull, RuleDeferAccept, RuleMD5Unexpected, RuleSynAckRetransmit, RuleSynAckExhausted,
 	RuleCookieSent, RuleCookieAccepted, RuleCookieRefused, RuleClosedReset, RuleClosedIgnored,
 	RuleTimeWait, RuleTimeWaitAck, RuleTimeWaitFin, RuleTimeWaitReset, RuleTimeWaitReuse,
 	RuleTimeWaitSyn, RuleTimeWaitExpired,

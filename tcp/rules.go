@@ -116,6 +116,9 @@ const (
 	RuleCookieAccepted
 	RuleCookieRefused
 
+	// Any state.
+	RuleMD5Unexpected
+
 	// CLOSED: no such connection.
 	RuleClosedReset
 	RuleClosedIgnored
@@ -234,6 +237,7 @@ var rules = [NumRules]ruleText{
 	RuleCookieAccepted:   {"cookie-accepted", "RFC 4987 3.6"},
 	RuleCookieRefused:    {"cookie-refused", "RFC 4987 3.6"},
 
+	RuleMD5Unexpected: {"md5-unexpected", "RFC 2385 2.0"},
 	RuleClosedReset:   {"closed-reset", "RFC 9293 3.10.7.1"},
 	RuleClosedIgnored: {"closed-ignored", "RFC 9293 3.10.7.1"},
 

@@ -132,6 +132,7 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleBacklogFull:      {"the accept queue is full: dropped, the client will try again", "全连接队列已满：丢弃，客户端会再试"},
 	tcp.RuleSynQueueFull:     {"the SYN queue is full: dropped", "半连接队列已满：丢弃"},
 	tcp.RuleDeferAccept:      {"the listener wants data before it accepts", "监听者要等到数据才接受"},
+	tcp.RuleMD5Unexpected:    {"a signature, but no key was agreed on: dropped", "带有签名，却没有约定密钥：丢弃"},
 	tcp.RuleSynAckRetransmit: {"no ACK for the SYN,ACK: send it again", "SYN,ACK 没有得到确认：重发"},
 	tcp.RuleSynAckExhausted:  {"the SYN,ACK was sent too often: the half-open connection is forgotten", "SYN,ACK 重发次数用尽：忘掉半开连接"},
 	tcp.RuleCookieSent:       {"the SYN queue is full: a SYN cookie is the answer, and nothing is remembered", "半连接队列已满：用 SYN cookie 作答，什么都不记"},

@@ -7,7 +7,7 @@ import (
 )
 
 // TCP option kinds and their lengths in bytes (RFC 9293, Section 3.2; RFC 7323;
-// RFC 2018).
+// RFC 2018; RFC 2385).
 const (
 	optionEnd           = 0
 	optionNop           = 1
@@ -16,11 +16,13 @@ const (
 	optionSACKPermitted = 4
 	optionSACK          = 5
 	optionTS            = 8
+	optionMD5           = 19
 
 	optionMSSLen           = 4
 	optionWScaleLen        = 3
 	optionSACKPermittedLen = 2
 	optionTSLen            = 10
+	optionMD5Len           = 18
 	sackBlockLen           = 8
 
 	maxOptionsLen = 40
@@ -77,6 +79,8 @@ func (o *Options) set(kind uint8, data []byte) {
 		}
 	case optionSACK:
 		o.setSACK(data)
+	case optionMD5:
+		o.HasMD5 = o.HasMD5 || len(data) == optionMD5Len-2
 	}
 }
 

@@ -38,6 +38,8 @@ func TestParseOptions(t *testing.T) {
 			},
 			want: Options{NumSACK: 4, SACK: [4]SACKBlock{{1, 2}, {3, 4}, {5, 6}, {7, 8}}},
 		},
+		{name: "MD5", b: append([]byte{19, 18}, make([]byte, 16)...), want: Options{HasMD5: true}},
+		{name: "MD5 of 17", b: append([]byte{19, 17}, make([]byte, 15)...)},
 
 		// MUST-4: the end of the list ends it, whatever comes after.
 		{name: "after the end", b: []byte{0, 2, 4, 5, 0xb4}},

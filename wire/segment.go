@@ -40,6 +40,7 @@ type Options struct {
 	TSVal, TSEcr  uint32
 	NumSACK       uint8
 	SACK          [4]SACKBlock // the first NumSACK are set
+	HasMD5        bool         // a signature of RFC 2385 was there; none is ever written
 }
 
 // Segment is a TCP segment without its IP header: what arrives at a
