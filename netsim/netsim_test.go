@@ -343,20 +343,47 @@ func TestBadOptions(t *testing.T) {
 	})
 }
 
-// Options set what they say.
+// Options set what they say, for both directions unless told otherwise.
 func TestOptions(t *testing.T) {
-	var c sim.LinkConfig
-	for _, o := range []netsim.Option{
-		netsim.MTU(576), netsim.MaxPacket(500), netsim.Forward(netsim.Rate(1), netsim.Queue(2, 3)), netsim.Backward(netsim.Jitter(4)),
+	for _, tt := range []struct {
+		name   string
+		option netsim.Option
+		want   sim.Settings
+	}{
+		{"Delay", netsim.Delay(1), sim.Settings{Delay: 1}},
+		{"Jitter", netsim.Jitter(1), sim.Settings{Jitter: 1}},
+		{"Rate", netsim.Rate(3 * netsim.Mbit), sim.Settings{Rate: 3_000_000}},
+		{"Queue", netsim.Queue(2, 3), sim.Settings{QueuePackets: 2, QueueBytes: 3}},
+		{"CoDel", netsim.CoDel(), sim.Settings{CoDel: true}},
+		{"ECN", netsim.ECN(), sim.Settings{CoDel: true, ECN: true}},
+		{"MarkAbove", netsim.MarkAbove(5), sim.Settings{MarkBytes: 5}},
+		{"Loss", netsim.Loss(0.5), sim.Settings{Loss: 0.5}},
+		{"BurstLoss", netsim.BurstLoss(0.5, 4), sim.Settings{Burst: sim.GilbertElliott{ToBad: 0.25, ToGood: 0.25, LossBad: 1}}},
+		{"Duplicate", netsim.Duplicate(0.5), sim.Settings{Duplicate: 0.5}},
+		{"Reorder", netsim.Reorder(0.5, 7), sim.Settings{Reorder: 0.5, ReorderDelay: 7}},
+		{"Late", netsim.Late(0.5, 7), sim.Settings{Reorder: 0.5, ReorderJitter: 7}},
+		{"Corrupt", netsim.Corrupt(0.5), sim.Settings{Corrupt: 0.5}},
+		{"MaxPacket", netsim.MaxPacket(500), sim.Settings{MaxPacket: 500}},
 	} {
-		o(&c)
+		t.Run(tt.name, func(t *testing.T) {
+			var both, forward, backward sim.LinkConfig
+			tt.option(&both)
+			netsim.Forward(tt.option)(&forward)
+			netsim.Backward(tt.option)(&backward)
+			for i, x := range []struct{ got, want sim.LinkConfig }{
+				{both, sim.LinkConfig{AtoB: tt.want, BtoA: tt.want}},
+				{forward, sim.LinkConfig{AtoB: tt.want}},
+				{backward, sim.LinkConfig{BtoA: tt.want}},
+			} {
+				if x.got != x.want {
+					t.Errorf("%s makes %+v, want %+v", []string{"alone", "Forward", "Backward"}[i], x.got, x.want)
+				}
+			}
+		})
 	}
-	want := sim.LinkConfig{
-		MTU:  576,
-		AtoB: sim.Settings{MaxPacket: 500, Rate: 1, QueuePackets: 2, QueueBytes: 3},
-		BtoA: sim.Settings{MaxPacket: 500, Jitter: 4},
-	}
-	if c != want {
-		t.Errorf("options make %+v, want %+v", c, want)
+	var c sim.LinkConfig
+	netsim.MTU(576)(&c)
+	if want := (sim.LinkConfig{MTU: 576}); c != want {
+		t.Errorf("MTU makes %+v, want %+v", c, want)
 	}
 }

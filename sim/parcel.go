@@ -102,7 +102,7 @@ func (l *parcels) moveTo(p *wire.Packet, c *parcel, i int, marked bool) {
 	switch {
 	case c.count > 1:
 		c.part(p, i)
-	case c.refs == 1 && !(marked && c.data.Block.Shared()):
+	case c.refs == 1 && !c.data.Block.Shared(): // who gets it may change it
 		p.SetChunk(c.data)
 		c.data = block.Chunk{}
 	default:

@@ -58,6 +58,9 @@ func comments(p *trace.Packet, remarks map[int]trace.Remark) []string {
 	if p.Corrupted {
 		first += ", damaged on the way"
 	}
+	if p.Marked {
+		first += ", marked CE on the way"
+	}
 	out := []string{first}
 	r, ok := remarks[p.Number]
 	if !ok {
