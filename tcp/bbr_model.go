@@ -168,9 +168,10 @@ func (b *bbr) noteLoss() {
 }
 
 // tooMuchLost reports whether the loss of a round is over the threshold:
-// Section 5.5.10.2, IsInflightTooHigh.
+// Section 5.5.10.2, IsInflightTooHigh; but a single segment is no rate, although
+// it is over 2 % where fewer than 50 are in flight.
 func (b *bbr) tooMuchLost(lost, txInFlight int) bool {
-	return float64(lost) > float64(txInFlight)*bbrLossThresh || (lost > 0 && !b.sack)
+	return float64(lost-b.mss) > float64(txInFlight)*bbrLossThresh || (lost > 0 && !b.sack)
 }
 
 // inflightAtLoss is how much was in flight where the loss went over the

@@ -503,6 +503,28 @@ func TestBBRAggregation(t *testing.T) {
 	}
 }
 
+// BBR-4: more than 2 % of what was in flight is too much, but not a single
+// segment; without SACK any loss is.
+func TestTooMuchLost(t *testing.T) {
+	for _, tt := range []struct {
+		lost, tx int
+		sack     bool
+		want     bool
+	}{
+		{1000, 10_000, true, false},
+		{2000, 10_000, true, true},
+		{3000, 100_000, true, false},
+		{4000, 100_000, true, true},
+		{0, 100_000, false, false},
+		{1000, 100_000, false, true},
+	} {
+		b := newBBR(1000, 10, tt.sack, 1)
+		if got := b.tooMuchLost(tt.lost, tt.tx); got != tt.want {
+			t.Errorf("tooMuchLost(%v, %v), SACK %v = %v, want %v", tt.lost, tt.tx, tt.sack, got, tt.want)
+		}
+	}
+}
+
 // Section 5.5.10.2: of a segment that is many, the part that still fitted
 // counts.
 func TestInflightAtLoss(t *testing.T) {
