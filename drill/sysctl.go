@@ -36,7 +36,7 @@ var sysctls = map[string]func(*settings, []string) error{
 	"ip_local_port_range":    numbers((*settings).setPorts),
 	"tcp_syncookies":         numbers((*settings).setCookies),
 	"tcp_congestion_control": (*settings).setCongestion,
-	"tcp_mtu_probing":        only("tcp_mtu_probing", 0),
+	"tcp_mtu_probing":        numbers((*settings).setProbing),
 	"tcp_ecn":                numbers((*settings).setECN),
 	"tcp_shrink_window":      only("tcp_shrink_window", 0),
 	"tcp_fastopen":           nil,
@@ -179,6 +179,15 @@ func (s *settings) setMemory(n []int) error {
 		return strconv.ErrSyntax
 	}
 	s.engine.TCP.MaxMemory = n[2] * 4096
+	return nil
+}
+
+func (s *settings) setProbing(n []int) error {
+	modes := [...]tcp.MTUProbing{tcp.MTUProbingOff, tcp.MTUProbingBlackHole, tcp.MTUProbingAlways}
+	if len(n) != 1 || n[0] < 0 || n[0] >= len(modes) {
+		return strconv.ErrRange
+	}
+	s.engine.TCP.MTUProbing = modes[n[0]]
 	return nil
 }
 

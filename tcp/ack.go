@@ -110,6 +110,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
 	c.softErr = nil // it was overcome
+	c.mtuProbeAcked(now)
 	c.recoverOnAck(now, seg, acked, prior, &d)
 	c.restartTimers(now)
 	if c.finAcked() {

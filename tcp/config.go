@@ -54,6 +54,10 @@ type Config struct {
 	// on. Zero: 1 GiB.
 	MaxMemory int
 
+	// MTUProbing is when to look for the path MTU with segments of other sizes
+	// (tcp_mtu_probing). Zero: MTUProbingBlackHole.
+	MTUProbing MTUProbing
+
 	// ECN is what to do about explicit congestion notification (tcp_ecn). Zero:
 	// ECNPassive.
 	ECN ECN

@@ -43,6 +43,7 @@ type Conn struct {
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
 	held   int         // what Counters.Memory counts of it
+	mtu    *mtuSearch  // nil while the path MTU is not in doubt
 	ooo    *reassembly // nil until a segment comes out of order
 
 	timers [numTimers]Time

@@ -51,10 +51,8 @@ func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
 		return false
 	}
 	c.rule(now, RulePathMTU)
-	c.path.MTU = mtu
 	old := c.snd.mss
-	c.setMSS()
-	c.cc.resize(c.snd.mss)
+	c.searchMTU(now, mtu, mtu) // larger again in ten minutes
 	if c.snd.mss < old && c.state.Synchronized() {
 		if c.sent != nil {
 			c.sent.loseOlder(now, func(*sentRecord) {})

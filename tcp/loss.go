@@ -278,6 +278,9 @@ func (c *Conn) detectLoss(now Time) {
 
 // noteLost tells of a record that is thought lost, before it is marked.
 func (c *Conn) noteLost(now Time, r *sentRecord) {
+	if c.mtuProbeLost(now, r) {
+		return
+	}
 	n := r.len()
 	c.rate.lost += uint64(n)
 	c.count.lost += uint32(r.segments())

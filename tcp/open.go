@@ -235,6 +235,9 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 		// of one segment.
 		c.startCongestion(1)
 	}
+	if low := baseMSS + c.headers(); c.cfg.MTUProbing == MTUProbingAlways && low < c.path.MTU {
+		c.searchMTU(now, low, min(c.path.MTU, c.largestMTU()))
+	}
 	c.count.retransmits = 0
 	// Linux counts the time without data from here, too.
 	c.count.lastRecv, c.count.lastDataRecv = now, now

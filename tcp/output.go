@@ -123,6 +123,9 @@ func (c *Conn) record(now Time, seg *wire.Segment, flight int) sentRecord {
 func (c *Conn) sendNew(now Time, out *Batch) {
 	c.restartAfterIdle(now)
 	for c.unsent() > 0 || c.finPending() {
+		if c.mtu != nil && !c.sendMTUProbe(now, out) {
+			break
+		}
 		size, fin := c.nextSize(now)
 		if size == 0 && !fin {
 			break
@@ -328,7 +331,7 @@ func (c *Conn) segment(now Time, out *Batch, seq seqnum.Value, n int, fin bool) 
 	c.fillOptions(now, &seg.Options)
 	if n > 0 {
 		c.sndbuf.slice(seg, seq.Diff(c.dataStart()), n)
-		if n > mss {
+		if n > mss && !c.probing(seq) {
 			seg.SegSize, seg.Count = mss, (n+mss-1)/mss
 		}
 		if end := seq.Add(seqnum.Size(n)); seg.SegSize > 0 || c.pushed(end) {

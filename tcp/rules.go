@@ -55,6 +55,10 @@ const (
 	RuleTrimmed
 	RuleZeroWindowData
 	RuleNoMemory
+	RuleBlackHole
+	RuleMTUProbe
+	RuleMTUProbeAcked
+	RuleMTUProbeLost
 	RuleCongestionMark
 	RuleCongestionEcho
 	RuleDataAfterClose
@@ -181,6 +185,10 @@ var rules = [NumRules]ruleText{
 	RuleZeroWindowData: {"zero-window-data", "RFC 9293 3.8.6.1"},
 	RuleCongestionMark: {"congestion-mark", "RFC 3168 6.1.3"},
 	RuleCongestionEcho: {"congestion-echo", "RFC 3168 6.1.2"},
+	RuleBlackHole:      {"black-hole", "RFC 4821 7.7"},
+	RuleMTUProbe:       {"mtu-probe", "RFC 4821 7.3"},
+	RuleMTUProbeAcked:  {"mtu-probe-acked", "RFC 4821 7.6.1"},
+	RuleMTUProbeLost:   {"mtu-probe-lost", "RFC 4821 7.6.2"},
 	RuleNoMemory:       {"no-memory", "RFC 9293 3.8.6"},
 	RuleDataAfterClose: {"data-after-close", "RFC 9293 3.6.1"},
 	RuleDataAfterFin:   {"data-after-fin", "RFC 9293 3.10.7.4"},

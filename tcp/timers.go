@@ -126,6 +126,7 @@ func (c *Conn) retransmitTimeout(now Time) {
 		c.wants.syn = true
 		return
 	}
+	c.suspectBlackHole(now)
 	c.loseByTimeout(now, first)
 }
 
