@@ -90,8 +90,8 @@ func flow() []*Scenario {
 			Name:  "path-mtu-black-hole",
 			Title: Text{"A path-MTU black hole: small packets pass, large ones vanish", "路径 MTU 黑洞：小包能过，大包消失"},
 			Why: Text{
-				"Packets may not be fragmented; a router that cannot pass one has to say so by ICMP. Where that is filtered, the handshake works and the first full segment vanishes, again and again. With ICMP (--set icmp=on) the sender learns the size at once.",
-				"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个满长的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小。",
+				"Packets may not be fragmented; a router that cannot pass one has to say so by ICMP. Where that is filtered, the handshake works and the first full segment vanishes, again and again. With ICMP (--set icmp=on) the sender learns the size at once; one that probes (--set probing=on) finds it by itself.",
+				"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个满长的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小；会主动探测的发送方（--set probing=on）则自己找到。",
 			},
 			Cite: "RFC 1191 3; RFC 2923 2.1; RFC 4821",
 			own: []Param{
@@ -103,6 +103,15 @@ func flow() []*Scenario {
 					Name: "icmp", Kind: KindSwitch, Default: "off",
 					Text: Text{"the router tells by ICMP", "路由器以 ICMP 告知"},
 				},
+				{
+					Name: "probing", Kind: KindSwitch, Default: "off",
+					Text: Text{"the client looks for the size by itself, as it does unless told otherwise", "客户端自己寻找合适的大小（这本是默认行为）"},
+				},
+			},
+			config: func(s *stage, client, _ *engine.Config) {
+				if !s.on("probing") {
+					client.TCP.MTUProbing = tcp.MTUProbingOff
+				}
 			},
 			play: playBlackHole,
 		},
@@ -257,12 +266,20 @@ func playBlackHole(s *stage) {
 	server.onEnd = server.close
 	server.read()
 	s.say("The handshake worked: its segments are small. Now comes data.", "握手成功，因为那些报文段都很小。接下来是数据。")
+	if s.on("probing") {
+		s.when("client black-hole", "Three times no answer: the client tries smaller segments, and these get through.",
+			"三次没有回应：客户端改用更小的报文段，这回过去了。")
+	}
 	client.write(size, client.close)
 	s.pass(20 * time.Second)
-	if s.on("icmp") {
+	if s.on("icmp") || s.on("probing") {
+		found := tcp.RuleBlackHole
+		if s.on("icmp") {
+			found = tcp.RulePathMTU
+		}
 		s.finish(10 * time.Minute)
 		s.expectBytes(server, "server", size)
-		s.expectRule("client", tcp.RulePathMTU, -1)
+		s.expectRule("client", found, -1)
 		return
 	}
 	full := server.got

@@ -82,3 +82,17 @@ func TestRecipeErrors(t *testing.T) {
 		}
 	}
 }
+
+// A path that drops large packets is no end where the router tells, or the
+// sender probes.
+func TestBlackHoleIsEscaped(t *testing.T) {
+	for _, way := range []string{"icmp", "probing"} {
+		run, err := Play(Recipe{Scenario: "path-mtu-black-hole", Params: map[string]string{way: "on"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !run.Passed() {
+			t.Errorf("with %s:\n%s", way, ladder(t, run, trace.English))
+		}
+	}
+}
