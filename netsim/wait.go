@@ -17,7 +17,7 @@ var ErrTimeout = errors.New("netsim: it has not come in time")
 
 // Wait returns once done reports true, or an ErrTimeout when that takes longer
 // than the time given. Done is asked again whenever packets have moved or a
-// connection has changed its state.
+// connection has changed its state; it must look only, not move packets itself.
 func (n *Network) Wait(timeout time.Duration, done func() bool) error {
 	deadline := time.NewTimer(timeout)
 	defer deadline.Stop()

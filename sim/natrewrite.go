@@ -128,6 +128,10 @@ func (n *NAT) quoted(p *wire.Packet) (flowKey, bool) {
 	if m.Protocol != wire.ProtoTCP && m.Protocol != wire.ProtoUDP {
 		return flowKey{}, false
 	}
+	b := p.AppendTo(nil)
+	if q := b[quoteAt(b):]; q[0]>>4 == 6 && q[6] != m.Protocol {
+		return flowKey{}, false // behind extension headers, which no host here sends
+	}
 	return flowKey{m.Protocol, m.Tuple}, true
 }
 

@@ -100,10 +100,8 @@ func (p *Pipe) send(now tcp.Time, c *parcel, v Verdict) (fate trace.Fate) {
 	p.drain(now)
 	for i, n := 0, c.count; i < n; i++ {
 		fate = p.admit(now, c, i, v)
-		if fate.Lost() {
-			if fate != trace.FateLoss {
-				p.parcels.done(c)
-			}
+		if fate.Lost() && fate != trace.FateLoss { // lost on the way comes later
+			p.parcels.done(c)
 		}
 	}
 	return fate
