@@ -51,6 +51,9 @@ func (s *settings) shell(words []string) error {
 		return s.dd(args)
 	case name == "ip" && len(args) == 6 && strings.Join(args[:5], " ") == "link set dev tun0 mtu":
 		return setInt(&s.mtu, args[5])
+	case name == "tc" && len(args) > 0 && args[0] == "qdisc" && args[len(args)-1] == "fq":
+		s.socket.Pacing = true // the queueing discipline that paces
+		return nil
 	case harmless(name, args):
 		return nil
 	}

@@ -28,7 +28,7 @@ var optionFeatures = map[string]string{
 	"TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
 	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue",
 	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
-	"SO_MAX_PACING_RATE": "SO_MAX_PACING_RATE", "SO_BUSY_POLL": "SO_BUSY_POLL",
+	"SO_BUSY_POLL":   "SO_BUSY_POLL",
 	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
 }
 
@@ -174,6 +174,8 @@ func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, e
 		o.NotSentLowat = int(v & 0xffffffff)
 	case "SO_RCVLOWAT":
 		o.RecvLowat = int(v)
+	case "SO_MAX_PACING_RATE":
+		o.MaxPacingRate = max(v, 0)
 	case "TCP_QUICKACK":
 		if s.conn != nil {
 			s.conn.SetQuickAck(now, v != 0)
@@ -276,7 +278,7 @@ func (r *runner) getOption(s *socket, name string) (int64, bool) {
 	case "SO_RCVLOWAT":
 		return max(int64(o.RecvLowat), 1), true
 	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK", "TCP_INQ", "TCP_USER_TIMEOUT", "IP_TOS", "IP_MTU_DISCOVER",
-		"TCP_NOTSENT_LOWAT":
+		"TCP_NOTSENT_LOWAT", "SO_MAX_PACING_RATE":
 	default:
 		return 0, false
 	}
