@@ -11,15 +11,14 @@ import (
 )
 
 // Fabric is a network without its hosts: links, and the switches, routers and
-// middleboxes between them. It has no clock of its own: its owner calls
-// Deliver when NextTimeout says. Network joins engines by one, package netsim whole
+// middleboxes between them. It has no clock of its own: its owner calls Deliver
+// when NextTimeout says. Network joins engines by one, package netsim whole
 // stacks. It is not safe for concurrent use.
 type Fabric struct {
 	seed     uint64
 	clock    func() tcp.Time
 	onPacket func(now tcp.Time, p *trace.Packet)
 
-	stations []*station
 	links    []*Link
 	lines    []*line
 	sent     int // packets, for their numbers
@@ -165,7 +164,6 @@ type port struct {
 
 func (f *Fabric) add(s *station) {
 	s.fabric = f
-	f.stations = append(f.stations, s)
 	f.topology++
 }
 
