@@ -130,10 +130,13 @@ func TestStandstillPanics(t *testing.T) {
 // BenchmarkLoop is bulk data between two simulated hosts: how many segments
 // the loop, both engines and the link do in a second.
 func BenchmarkLoop(b *testing.B) {
-	for _, super := range []int{0, 60_000} {
-		b.Run(fmt.Sprintf("super=%d", super), func(b *testing.B) {
-			link := Symmetric(Settings{Delay: time.Millisecond, Rate: 10e9})
-			link.MaxSuper = super
+	for _, tt := range []struct {
+		super    int
+		coalesce time.Duration
+	}{{0, 0}, {60_000, 0}, {60_000, 20 * time.Microsecond}} {
+		b.Run(fmt.Sprintf("super=%d/coalesce=%v", tt.super, tt.coalesce), func(b *testing.B) {
+			link := Symmetric(Settings{Delay: time.Millisecond, Rate: 10e9, Coalesce: tt.coalesce})
+			link.MaxSuper = tt.super
 			n := New(Config{Seed: 1})
 			client, server := n.AddHost("client", engine.Config{}), n.AddHost("server", engine.Config{})
 			l := n.Connect(client, server, link)
