@@ -349,6 +349,16 @@ func (r *runner) getsockname(c *Call, _ *pendingCall) (attempt, error) {
 	return done(outcome{}), nil
 }
 
+// verify compares b with what comes next in the stream that the script sent.
+func (s *socket) verify(b []byte) error {
+	for i, c := range b {
+		if at := s.readAt + uint32(i); c != stripe(at) {
+			return failf("byte %d of what was read is not what was sent", at)
+		}
+	}
+	return nil
+}
+
 // readSome reads up to len(b) bytes and checks them against the stream that
 // the script sent.
 func (s *socket) readSome(now tcp.Time, b []byte) (int, syscall.Errno, error) {
@@ -356,10 +366,8 @@ func (s *socket) readSome(now tcp.Time, b []byte) (int, syscall.Errno, error) {
 		return 0, s.takeError(), nil
 	}
 	n, err := s.conn.Read(now, b)
-	for i := range n {
-		if b[i] != stripe(s.readAt+uint32(i)) {
-			return n, 0, failf("byte %d of what was read is not what was sent", s.readAt+uint32(i))
-		}
+	if err := s.verify(b[:n]); err != nil {
+		return n, 0, err
 	}
 	s.readAt += uint32(n)
 	if err == io.EOF {

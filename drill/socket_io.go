@@ -221,10 +221,9 @@ func (r *runner) receive(t transfer) attempt {
 	}
 	nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 	return func() (outcome, bool) {
-		if unread := s.conn.Info(r.now).Unread; t.flags&constants["MSG_PEEK"] != 0 && unread > 0 {
-			// The stack cannot look at data without taking it, but knows how much
-			// there is.
-			return outcome{n: min(t.n, int64(unread))}, true
+		if t.flags&constants["MSG_PEEK"] != 0 && s.conn.Info(r.now).Unread > 0 {
+			n, err := s.conn.Peek(r.now, b)
+			return outcome{n: int64(n), errno: errnoOf(err), check: s.verify(b[:n])}, true
 		}
 		n, errno, err := s.readSome(r.now, b[got:s.urgentMark(r.now, got, len(b))])
 		got += n

@@ -48,6 +48,13 @@ func (c *Conn) Read(now tcp.Time, p []byte) (int, error) {
 	return n, err
 }
 
+// Peek is tcp.Conn.Peek.
+func (c *Conn) Peek(now tcp.Time, p []byte) (int, error) {
+	n, err := c.tcp.Peek(now, p)
+	c.engine.settle(now, c)
+	return n, err
+}
+
 // Write is tcp.Conn.Write.
 func (c *Conn) Write(now tcp.Time, p []byte) (int, error) {
 	n, err := c.tcp.Write(now, p)

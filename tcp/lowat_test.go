@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"io"
 	"syscall"
 	"testing"
 
@@ -61,4 +62,29 @@ func TestRecvLowat(t *testing.T) {
 	readable(false)
 	d.in(seg{f: wire.FIN | wire.ACK, seq: 1511, ack: 1})
 	readable(true)
+}
+
+// recv(2), MSG_PEEK: what was looked at is read later; with nothing there, Peek
+// says what Read would.
+func TestPeek(t *testing.T) {
+	d := newDriver(t).connect()
+	peek := func(n, want int, wantErr error) []byte {
+		t.Helper()
+		p := make([]byte, n)
+		if got, err := d.c.Peek(d.now, p); got != want || err != wantErr {
+			t.Errorf("Peek(%d bytes) = %d, %v, want %d, %v", n, got, err, want, wantErr)
+		}
+		return p
+	}
+	peek(10, 0, syscall.EAGAIN)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, text: "abc"})
+	d.in(seg{f: wire.ACK | wire.FIN, seq: 4, ack: 1, text: "de"})
+	for range 2 {
+		if p := peek(4, 4, nil); string(p) != "abcd" {
+			t.Errorf("Peek saw %q, want abcd", p)
+		}
+	}
+	peek(10, 5, nil)
+	d.wantRead(5, nil)
+	peek(10, 0, io.EOF)
 }

@@ -17,6 +17,17 @@ func (c *Conn) Read(now Time, p []byte) (int, error) {
 	return n, err
 }
 
+// Peek copies received bytes to p and leaves them to be read (MSG_PEEK). Where
+// there are none it is Read.
+func (c *Conn) Peek(now Time, p []byte) (int, error) {
+	if c.state == StateSynReceived || c.rcvbuf.size == 0 || len(p) == 0 {
+		return c.Read(now, p)
+	}
+	n := c.rcvbuf.peek(p)
+	c.call(now, "peek", n, nil)
+	return n, nil
+}
+
 func (c *Conn) read(now Time, p []byte) (int, error) {
 	switch {
 	case len(p) == 0:

@@ -75,6 +75,17 @@ func (b *recvBuffer) read(p []byte) int {
 	return n
 }
 
+// peek copies bytes to p, leaves them, and returns how many.
+func (b *recvBuffer) peek(p []byte) int {
+	n := 0
+	for _, c := range b.chunks[b.head:] {
+		if n += copy(p[n:], c.Data); n == len(p) {
+			break
+		}
+	}
+	return n
+}
+
 // clear drops everything.
 func (b *recvBuffer) clear() {
 	b.chunkQueue.clear()
