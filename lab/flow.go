@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"errors"
-	"syscall"
 	"time"
 
 	"github.com/trivet-net/trivet/engine"
@@ -125,6 +123,7 @@ func playZeroWindow(s *stage) {
 	s.listen(small, func(p *program) { server = p })
 	client := s.dial(tcp.Options{})
 	s.until(s.rtts(4), func() bool { return server != nil })
+	server = s.orNobody(server)
 	s.pass(s.rtts(1))
 	s.when("client zero-window-probe", "The window is closed. The client probes whether it opened, later each time.",
 		"窗口已关闭。客户端探测它是否打开，间隔一次比一次长。")
@@ -150,6 +149,7 @@ func playSillyWindow(s *stage) {
 	s.listen(small, func(p *program) { server = p })
 	client := s.dial(tcp.Options{})
 	s.until(s.rtts(4), func() bool { return server != nil })
+	server = s.orNobody(server)
 	s.pass(s.rtts(1))
 	s.say("The server's program reads a little every millisecond, the client sends as fast as it may.",
 		"服务器程序每毫秒读一点，客户端尽快发送。")
@@ -157,9 +157,7 @@ func playSillyWindow(s *stage) {
 	chunk := make([]byte, s.number("chunk"))
 	var nibble func()
 	nibble = func() {
-		n, err := server.conn.Read(chunk)
-		server.got += n
-		if n > 0 || errors.Is(err, syscall.EAGAIN) {
+		if server.readSome(chunk) {
 			s.net.After(time.Millisecond, nibble)
 		} else {
 			server.close()
@@ -185,7 +183,9 @@ func playNagle(s *stage) {
 	nodelay := s.on("nodelay")
 	client, server := s.open(tcp.Options{NoDelay: nodelay})
 	s.pass(s.rtts(1))
-	server.conn.SetQuickAck(false) // as after the first sixteen segments
+	if server.conn != nil {
+		server.conn.SetQuickAck(false) // as after the first sixteen segments
+	}
 	answered := false
 	server.onData = func(int) {
 		if server.got%20 == 0 {

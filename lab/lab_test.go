@@ -96,3 +96,41 @@ func TestBlackHoleIsEscaped(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is done to it, a scenario comes to an end and says what did not hold.
+func TestMischief(t *testing.T) {
+	mischief := []Recipe{
+		{Params: map[string]string{"loss": "1"}},
+		{Params: map[string]string{"loss": "30%"}},
+		{Params: map[string]string{"rtt": "1us", "rate": "0"}},
+		{Params: map[string]string{"rtt": "3s", "rate": "100k"}},
+		{Params: map[string]string{"msl": "500ms", "cc": "bbr"}},
+		{Do: []string{"at 0s unplug"}},
+		{Do: []string{"at #2 drop", "at #3 corrupt", "at #4 duplicate", "at #5 reorder", "at #6 delay 1s"}},
+		{Do: []string{"at #3 crash server", "at 1s crash client"}},
+		{Do: []string{"at 10ms crash client", "at 2s unplug", "at 3s plug"}},
+		{Do: []string{"at #2 inject rst", "at #3 inject syn from server", "at #4 inject ack"}},
+		{Do: []string{"at client ESTABLISHED close client", "at server ESTABLISHED stop-reading server"}},
+	}
+	for _, s := range Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			for i, r := range mischief {
+				r.Scenario, r.Seed = s.Name, uint64(i)
+				if s.Name == "window-scaling" && i == 3 {
+					continue // half a megabyte at 100 kbit/s takes its time
+				}
+				run, err := Play(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(run.Checks) == 0 {
+					t.Errorf("%v: it expects nothing", r)
+				}
+				if text := ladder(t, run, trace.Chinese); text == "" {
+					t.Errorf("%v: no ladder", r)
+				}
+				run.Model(Window{})
+			}
+		})
+	}
+}

@@ -21,8 +21,9 @@ type program struct {
 	closed bool
 	chunk  int // most that one read takes; 0: 16 KiB
 
-	onData func(n int)
-	onEnd  func() // after the FIN was read
+	onData  func(n int)
+	onBytes func([]byte) // borrowed
+	onEnd   func()       // after the FIN was read
 }
 
 // read reads all that comes, until the end or an error.
@@ -38,6 +39,9 @@ func (p *program) read() {
 	for !p.closed && !p.deaf[p.host] {
 		n, err := p.conn.Read(buf)
 		p.got += n
+		if n > 0 && p.onBytes != nil {
+			p.onBytes(buf[:n])
+		}
 		if n > 0 && p.onData != nil {
 			p.onData(n)
 		}
@@ -112,6 +116,16 @@ func (p *program) abort() {
 	}
 	p.closed = true
 	p.conn.Abort()
+}
+
+// readSome reads once, and reports whether there may be more.
+func (p *program) readSome(buf []byte) bool {
+	if p.conn == nil || p.closed {
+		return false
+	}
+	n, err := p.conn.Read(buf)
+	p.got += n
+	return n > 0 || errors.Is(err, syscall.EAGAIN)
 }
 
 // state is the state of the connection, CLOSED when there is none.

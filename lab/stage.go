@@ -347,12 +347,21 @@ func (s *stage) adopt(host string, c *sim.Conn) *program {
 }
 
 // open opens a connection and returns the programs at both ends, half a round
-// trip after the client's is open. The server's is nil when it did not come
-// about.
+// trip after the client's is open. When that does not come about, the server's
+// has no connection.
 func (s *stage) open(opt tcp.Options) (client, server *program) {
 	s.listen(engine.ListenOptions{Options: opt}, func(p *program) { server = p })
 	client = s.dial(opt)
 	s.until(time.Minute, func() bool { return server != nil })
 	s.settle()
-	return client, server
+	return client, s.orNobody(server)
+}
+
+// orNobody is a program, or one without a connection when the server has
+// accepted none.
+func (s *stage) orNobody(p *program) *program {
+	if p == nil {
+		return &program{stage: s, host: "server"}
+	}
+	return p
 }

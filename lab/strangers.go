@@ -264,6 +264,10 @@ func playResets(s *stage) {
 	server.read()
 	s.pass(s.rtts(1))
 	h := s.ears.last["client"]
+	if h == nil {
+		s.expect(false, "no connection", "a connection is opened", "打开一个连接")
+		return
+	}
 	forge := func(offset seqnum.Size) {
 		s.inject("client", h.tuple, &wire.Segment{Flags: wire.RST, Seq: h.next.Add(offset), Count: 1})
 		s.pass(s.rtts(2))
