@@ -48,6 +48,7 @@ func newSettings() *settings {
 	s.engine.ResetRate, s.engine.ICMPRate = -1, -1
 	// Scripts know the size of the buffers: it does not change with the path.
 	s.socket.SendBuffer, s.socket.RecvBuffer = 1<<20, 1<<20
+	s.engine.TCP.PatientProbes = true // scripts have Linux's times
 	s.engine.Secret = [32]byte{1, 2, 3, 4}
 	return s
 }

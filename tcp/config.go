@@ -54,6 +54,12 @@ type Config struct {
 	// on. Zero: 1 GiB.
 	MaxMemory int
 
+	// PatientProbes lets every tail loss probe wait for two round-trip times, and
+	// for a single segment 200 ms more, as RFC 8985, Section 7.2, has it and Linux
+	// does. Off, it waits as long as the round-trip times measured say, from 10 ms on,
+	// until one probe of the connection turns out to have been needless.
+	PatientProbes bool
+
 	// MTUProbing is when to look for the path MTU with segments of other sizes
 	// (tcp_mtu_probing). Zero: MTUProbingBlackHole.
 	MTUProbing MTUProbing

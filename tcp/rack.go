@@ -19,6 +19,7 @@ type rack struct {
 	dsackRound seqnum.Value // a DSACK counts once until an ACK passes it
 	reordered  bool         // the path was seen to reorder
 	dsacked    bool         // dsackRound is in force
+	patient    bool         // a tail loss probe was needless: wait longer
 	mult       uint8        // of the reordering window
 	persist    uint8        // recoveries until mult falls back to 1
 	tick       time.Duration

@@ -24,6 +24,9 @@ const (
 	// probeSlack is added where several segments are in flight, so that on a
 	// short path the probe does not race with their ACK.
 	probeSlack = 2 * time.Millisecond
+	// eagerRTT is the round-trip time from which on a probe may be eager: on a
+	// shorter path every delayed ACK would draw one.
+	eagerRTT = 10 * time.Millisecond
 )
 
 // probeTimeout is the PTO of Section 7.2.
@@ -33,6 +36,13 @@ func probeTimeout(srtt time.Duration, single bool, tick time.Duration) time.Dura
 		d = 2*srtt + ackDelay
 	}
 	return d
+}
+
+// eagerTimeout is a PTO by what was measured: how long the peer keeps its ACKs is
+// part of the round-trip times, and their variation says how sure they are (as in
+// QUIC, RFC 9002, Section 6.2.1).
+func eagerTimeout(srtt, rttvar, tick time.Duration) time.Duration {
+	return srtt + 4*rttvar + probeSlack + 2*tick
 }
 
 // sent notes that a probe went out, up to end.
@@ -68,10 +78,18 @@ func (c *Conn) mayProbe() bool {
 		c.sent != nil && c.sent.sacked == 0 && c.sent.lost == 0
 }
 
-// probeTime is when the probe is due: never after the time-out.
+// probeTime is when the probe is due: never after the time-out. What was measured
+// decides until a probe turns out to have been needless (ADR 11).
 func (c *Conn) probeTime(now Time) Time {
-	single := c.outstanding() <= c.snd.mss
-	return min(now.Add(probeTimeout(c.rtt.srtt, single, c.rack.coarse())), c.rtoAt)
+	tick := c.rack.coarse()
+	at := min(now.Add(probeTimeout(c.rtt.srtt, c.outstanding() <= c.snd.mss, tick)), c.rtoAt)
+	if c.cfg.PatientProbes || c.rack.patient || c.rtt.srtt < eagerRTT {
+		return at
+	}
+	// From when the last segment left, not from the last ACK; but what comes
+	// with that ACK is let in.
+	eager := c.count.lastSent.Add(eagerTimeout(c.rtt.srtt, c.rtt.rttvar, tick))
+	return min(at, max(eager, now.Add(probeSlack)))
 }
 
 // probeAcked tells the probe of an ACK. A loss that the probe repaired, and
@@ -80,6 +98,9 @@ func (c *Conn) probeAcked(now Time, seg *wire.Segment, advanced bool, d *deliver
 	p := &c.loss.tlp
 	dup := d.dsack != (wire.SACKBlock{}) && d.dsack.Right == p.end
 	empty := !advanced && !d.news && seg.Len() == 0
+	if dup && p.active && p.again {
+		c.rack.patient = true
+	}
 	if p.acked(c.snd.una, dup, empty) && c.loss.phase == lossOpen {
 		c.rule(now, RuleProbeRepaired)
 		c.cc.lost(now, c.inFlight()+d.bytes)

@@ -58,10 +58,42 @@ func TestTailLossProbeInAShrunkenWindow(t *testing.T) {
 // delayed ACK; and the probe never comes after the time-out.
 func TestTailLossProbeOfOneSegment(t *testing.T) {
 	d := sackFlight(t, 0)
+	d.cfg.PatientProbes = true
 	d.ack(10001, 1)
 	d.write(1000)
 	i := d.c.Info(d.now)
 	d.wantTimer(TimerProbe, min(2*i.RTT+200*ms, i.RTO))
+}
+
+// ADR 11: a probe waits as long as the round-trip times measured say, but not on
+// a path so short that each delayed ACK would draw one, and not after one turned
+// out to have been needless.
+func TestEagerTailLossProbe(t *testing.T) {
+	d := sackFlight(t, 0)
+	d.ack(10001, 1)
+	d.write(1000)
+	i := d.c.Info(d.now)
+	eager := i.RTT + 4*i.RTTVar + probeSlack
+	d.wantTimer(TimerProbe, eager)
+	d.advance(eager)
+	d.want("P. 10001:11001(1000) ack 1", "P. 10001:11001(1000) ack 1")
+	o := d.stamp()
+	o.SACK[0] = wire.SACKBlock{Left: testISS.Add(10001), Right: testISS.Add(11001)}
+	o.NumSACK = 1
+	d.in(seg{f: wire.ACK, seq: 1, ack: 11001, opt: o})
+	d.write(1000)
+	d.now = d.now.Add(100 * ms)
+	d.ack(12001, 1)
+	d.write(1000)
+	i = d.c.Info(d.now)
+	d.wantTimer(TimerProbe, min(2*i.RTT+200*ms, i.RTO))
+
+	d = sackFlight(t, 0)
+	d.c.rtt.srtt, d.c.rtt.rttvar = 5*ms, ms
+	d.ack(10001, 1)
+	d.c.rtt.srtt, d.c.rtt.rttvar = 5*ms, ms
+	d.write(1000)
+	d.wantTimer(TimerProbe, min(10*ms+200*ms, d.c.rtt.timeout(d.cfg)))
 }
 
 // RFC 8985, Section 7.4.2 (R8985-15): when the probe repaired a loss that nobody
