@@ -16,7 +16,7 @@ func (r *Run) Model(w Window) *Model {
 		run: r, analysis: r.Analysis(), segments: map[*trace.Packet]int{}, snapshots: map[int]int{},
 		latest: map[[2]any]*latest{},
 	}
-	b.en, b.zh = b.analysis.Remarks(trace.English), b.analysis.Remarks(trace.Chinese)
+	b.en, b.zh = r.remarksIn(trace.English), r.remarksIn(trace.Chinese)
 	b.model = &Model{
 		Format: modelFormat, Recipe: r.Recipe, Scenario: r.Scenario.Info(), Params: map[string]string{},
 		End: r.since(r.End), Checks: r.Checks, Passed: r.Passed(), Fields: fields,
@@ -25,7 +25,7 @@ func (r *Run) Model(w Window) *Model {
 	for name, v := range r.stage.values {
 		b.model.Params[name] = v.text
 	}
-	b.hosts()
+	b.model.Hosts = r.hostModels()
 	b.connections()
 	b.events(w)
 	b.sockets()
@@ -50,13 +50,15 @@ type modelBuilder struct {
 	latest    map[[2]any]*latest    // by host and connection
 }
 
-func (b *modelBuilder) hosts() {
-	for _, h := range b.run.stage.net.Hosts() {
-		if b.run.stage.hidden[h.Name()] {
-			continue
+// hostModels are the hosts that are shown.
+func (r *Run) hostModels() []HostModel {
+	var list []HostModel
+	for _, h := range r.stage.net.Hosts() {
+		if !r.stage.hidden[h.Name()] {
+			list = append(list, HostModel{h.Name(), h.Addr().String()})
 		}
-		b.model.Hosts = append(b.model.Hosts, HostModel{h.Name(), h.Addr().String()})
 	}
+	return list
 }
 
 func (b *modelBuilder) connections() {
@@ -91,8 +93,8 @@ func (b *modelBuilder) events(w Window) {
 	first := true
 	for i := range b.run.Log.Entries {
 		e := &b.run.Log.Entries[i]
-		if e.Kind == trace.EntryEvent && (e.Event.Kind == tcp.EventSend || e.Event.Kind == tcp.EventReceive) {
-			continue // the packet tells
+		if !told(e) {
+			continue
 		}
 		if e.Kind == trace.EntrySent {
 			segment++
@@ -174,11 +176,14 @@ func (b *modelBuilder) inside(m *EventModel, e *tcp.Event) {
 	}
 }
 
+// wireKinds are the kinds of events that happen to packets.
+var wireKinds = map[trace.EntryKind]string{
+	trace.EntrySent: "send", trace.EntryDelivered: "arrive", trace.EntryLost: "lose",
+}
+
 // onWire describes what happened to a packet.
 func (b *modelBuilder) onWire(m *EventModel, e *trace.Entry) {
-	m.Kind = map[trace.EntryKind]string{
-		trace.EntrySent: "send", trace.EntryDelivered: "arrive", trace.EntryLost: "lose",
-	}[e.Kind]
+	m.Kind = wireKinds[e.Kind]
 	i, known := b.segments[e.Packet]
 	if !known {
 		i = len(b.model.Segments)

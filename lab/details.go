@@ -16,6 +16,7 @@ type details struct {
 	tables    []table
 	last      map[string]*table
 	queues    []queueSample
+	lastQueue map[string]queueSample // by host
 }
 
 // ending is one end of a connection.
@@ -145,14 +146,13 @@ func (s *stage) lookAtSockets(name string) {
 
 // addQueue adds a sample unless it says what the last one of the host said.
 func (d *details) addQueue(q queueSample) {
-	for i := len(d.queues) - 1; i >= 0; i-- {
-		if old := d.queues[i]; old.host == q.host {
-			old.time = q.time
-			if old == q {
-				return
-			}
-			break
-		}
+	last := d.lastQueue[q.host]
+	last.time = q.time
+	if last == q {
+		return
 	}
-	d.queues = append(d.queues, q)
+	if d.lastQueue == nil {
+		d.lastQueue = map[string]queueSample{}
+	}
+	d.queues, d.lastQueue[q.host] = append(d.queues, q), q
 }

@@ -20,6 +20,7 @@ type Run struct {
 
 	stage    *stage
 	analysis *trace.Analysis // nil until asked for
+	remarks  map[trace.Lang]map[int]trace.Remark
 }
 
 // Play plays a recipe. The error is that of Recipe.Check.
@@ -53,6 +54,17 @@ func (r *Run) Analysis() *trace.Analysis {
 		r.analysis = trace.Analyse(r.Log)
 	}
 	return r.analysis
+}
+
+// remarksIn are the remarks about every segment, by packet number.
+func (r *Run) remarksIn(l trace.Lang) map[int]trace.Remark {
+	if r.remarks == nil {
+		r.remarks = map[trace.Lang]map[int]trace.Remark{}
+	}
+	if r.remarks[l] == nil {
+		r.remarks[l] = r.Analysis().Remarks(l)
+	}
+	return r.remarks[l]
 }
 
 // shown are the connections that the scenario is about, in the order in which

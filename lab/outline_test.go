@@ -1,0 +1,82 @@
+package lab
+
+import "testing"
+
+// The outline counts events, states, steps and segments as the model does.
+func TestOutline(t *testing.T) {
+	for _, s := range Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			run, err := Play(Recipe{Scenario: s.Name, Seed: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, o := run.Model(Window{}), run.Outline()
+			n := len(m.Events)
+			if len(o.Since) != n || len(o.Kind) != n || len(o.Host) != n || len(o.Connection) != n || len(o.Packet) != n {
+				t.Fatalf("the columns have %d, %d, %d, %d and %d rows, want %d",
+					len(o.Since), len(o.Kind), len(o.Host), len(o.Connection), len(o.Packet), n)
+			}
+			var now int64
+			states := 0
+			for i, e := range m.Events {
+				now += o.Since[i]
+				if now != e.Time || o.Connection[i] != e.Connection {
+					t.Errorf("event %d is at %d of connection %d, want %d and %d", i, now, o.Connection[i], e.Time, e.Connection)
+				}
+				if e.Kind == "state" {
+					if st := o.States[states]; st.Event != i || st.From != e.From || st.To != e.To || o.Kind[i] != 'X' {
+						t.Errorf("change of state %d is %+v, want event %d from %s to %s", states, st, i, e.From, e.To)
+					}
+					states++
+				} else if o.Kind[i] != e.Kind[0] {
+					t.Errorf("event %d is %c, want %s", i, o.Kind[i], e.Kind)
+				}
+				if e.Segment != nil {
+					if got := m.Segments[*e.Segment].Number; o.Packet[i] != got && o.Packet[i] != -got {
+						t.Errorf("event %d is of packet %d, want %d", i, o.Packet[i], got)
+					}
+				}
+			}
+			if states != len(o.States) || len(o.Steps) != len(m.Steps) {
+				t.Errorf("%d changes of state and %d steps, want %d and %d", len(o.States), len(o.Steps), states, len(m.Steps))
+			}
+			tcpSegments := 0
+			for _, s := range m.Segments {
+				if s.Header != nil {
+					tcpSegments++
+				}
+			}
+			if got := len(o.Segments.Packet); got != tcpSegments {
+				t.Errorf("%d segments, want %d", got, tcpSegments)
+			}
+		})
+	}
+}
+
+// A part of a run has the events that the whole has there.
+func TestOutlineOfPart(t *testing.T) {
+	run, err := Play(Recipe{Scenario: "fast-retransmit", Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, part, o := run.Model(Window{}), run.Model(Window{First: 20, Count: 10}), run.Outline()
+	for i := range part.Events {
+		if got, want := part.Events[i].Text, whole.Events[20+i].Text; got != want {
+			t.Errorf("event %d of the part says %v, want %v", i, got, want)
+		}
+	}
+	if o.Steps[0].Event != whole.Steps[0].Event {
+		t.Errorf("the first step is event %d, want %d", o.Steps[0].Event, whole.Steps[0].Event)
+	}
+}
+
+func BenchmarkOutline(b *testing.B) {
+	run, err := Play(Recipe{Scenario: "slow-start-and-congestion-avoidance", Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		run.Outline()
+	}
+}
