@@ -123,7 +123,7 @@ func (s *stage) lookAtSockets(name string) {
 		q.linkOut = ba
 	}
 	d.addQueue(q)
-	if len(d.tables) >= maxTables || stats.Conns+stats.HalfOpen+stats.TimeWaits > 4*maxTableRows {
+	if len(d.tables) >= maxTables {
 		return // the queues tell enough
 	}
 	t := table{time: s.net.Now(), host: name, entries: len(s.log.Entries)}

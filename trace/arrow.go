@@ -33,11 +33,14 @@ func (d *drawing) arrows(r *row) []string {
 	case itemTimer:
 		return []string{d.aside(it.side, timerText(it))}
 	case itemArrive:
-		return []string{d.arrival(it)}
+		if _, blind := d.eyes(); !blind {
+			return []string{d.arrival(it)}
+		}
 	}
 
 	words := d.text(it.seg)
-	whole := r.items[0] != nil && r.items[1] != nil
+	_, blind := d.eyes()
+	whole := blind || r.items[0] != nil && r.items[1] != nil
 	first, rest := d.arrowWidth-arrowMargin-arrowTail, d.arrowWidth-arrowMargin
 	lines := fill(words, first, rest)
 	lines[0] = d.shaft(it.seg, lines[0], whole)
@@ -81,24 +84,36 @@ func (d *drawing) text(seg *segment) []string {
 //	-- #4 P. 1:88(87) ack 1 win 502 --------X     never arrives
 //	 X #5 P. 1:88(87) ack 1 win 502 -----------   nor does this, from the right
 func (d *drawing) shaft(seg *segment, text string, whole bool) string {
-	width := d.arrowWidth
-	room := width - arrowMargin - len(text) - 1
+	room := d.arrowWidth - arrowMargin - utf8.RuneCountInString(text) - 1
+	head, tail := "-- ", ""
 	rightward := seg.from == 0
-	switch {
-	case seg.packet.Fate.Lost() && rightward:
-		dashes := max(2, room*2/3)
-		return "-- " + text + " " + strings.Repeat("-", dashes) + "X"
-	case seg.packet.Fate.Lost():
-		return " X " + text + " " + strings.Repeat("-", room)
+	_, blind := d.eyes()
+	switch lost := seg.packet.Fate.Lost() && !blind; {
+	case lost && rightward:
+		tail = strings.Repeat("-", max(2, room*2/3)) + "X"
+	case lost:
+		head, tail = " X ", strings.Repeat("-", room)
 	case !whole && rightward:
-		return "-- " + text + " " + dashed(room)
+		tail = dashed(room)
 	case !whole:
-		return " - " + text + " " + strings.Repeat("- ", max(0, room-2)/2) + strings.Repeat("-", 2+room%2)
+		head, tail = " - ", strings.Repeat("- ", max(0, room-2)/2)+strings.Repeat("-", 2+room%2)
 	case rightward:
-		return "-- " + text + " " + strings.Repeat("-", room-1) + ">"
+		tail = strings.Repeat("-", room-1) + ">"
+	default:
+		head, tail = "<- ", strings.Repeat("-", room)
 	}
-	return "<- " + text + " " + strings.Repeat("-", room)
+	return d.glyphs(head) + text + " " + d.glyphs(tail)
 }
+
+// glyphs draws a piece of a line in the characters that the style asks for.
+func (d *drawing) glyphs(line string) string {
+	if !d.style.Unicode {
+		return line
+	}
+	return lineGlyphs.Replace(line)
+}
+
+var lineGlyphs = strings.NewReplacer("->", "─▶", "<-", "◀─", "-", "─", "X", "✗", ">", "▶")
 
 // arrival draws the end of an arrow that began in an earlier row.
 func (d *drawing) arrival(it *item) string {
@@ -106,9 +121,9 @@ func (d *drawing) arrival(it *item) string {
 	room := d.arrowWidth - len(text)
 	if it.seg.from == 0 {
 		line := strings.Repeat(" -", room)
-		return line[len(line)-(room-arrowMargin-2):] + " " + text + " -->"
+		return d.glyphs(line[len(line)-(room-arrowMargin-2):]) + " " + text + " " + d.glyphs("-->")
 	}
-	return "<- " + text + " " + dashed(room-arrowMargin-1)
+	return d.glyphs("<- ") + text + " " + d.glyphs(dashed(room-arrowMargin-1))
 }
 
 // dashed returns a broken line of n characters.

@@ -15,8 +15,9 @@ import (
 // explainer says in words what happens in a row.
 type explainer struct {
 	*conversation
-	lang Lang
-	seq  Seq
+	lang  Lang
+	seq   Seq
+	blind bool // to the other end: nothing is known of what gets lost
 }
 
 // row explains one row.
@@ -26,7 +27,13 @@ func (x *explainer) row(r *row) string {
 	}
 	var parts []string
 	for _, it := range r.items {
-		if it != nil && it.kind == itemSend {
+		switch {
+		case it == nil:
+		case x.blind && it.kind == itemArrive:
+			parts = append(parts, x.told(it.seg))
+		case x.blind && it.kind == itemSend:
+			parts = append(parts, x.told(it.seg))
+		case it.kind == itemSend:
 			parts = append(parts, x.send(it.seg))
 		}
 	}
@@ -81,6 +88,14 @@ func (x *explainer) send(seg *segment) string {
 		lost = x.lang.say(lossMessages[seg.packet.Fate])
 	}
 	return x.join([]string{lost, what})
+}
+
+// told explains a segment to somebody who does not know what became of others.
+func (x *explainer) told(seg *segment) string {
+	if seg.repeats != nil && seg.kind != kindWindowProbe {
+		return x.repeat(seg)
+	}
+	return x.purpose(seg)
 }
 
 // purpose explains what a segment is for.
@@ -199,7 +214,7 @@ func (x *explainer) repeat(seg *segment) string {
 	default:
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
-	if old.arrivedBefore(seg.send.time) {
+	if !x.blind && old.arrivedBefore(seg.send.time) {
 		what += x.lang.say(msgRepeatNeedless, old.packet.Number)
 	}
 	return what

@@ -28,7 +28,7 @@ func (l *Ladder) Findings() []string {
 }
 
 func find(talk *conversation, lang Lang, seq Seq) []string {
-	f := finder{explainer: explainer{talk, lang, seq}}
+	f := finder{explainer: explainer{conversation: talk, lang: lang, seq: seq}}
 	f.handshake()
 	f.totals()
 	f.losses()

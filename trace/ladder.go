@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/trivet-net/trivet/tcp"
 )
@@ -43,8 +44,37 @@ func (a *Analysis) Ladder(style Style) *Ladder {
 		l.talk = a.talks[i]
 		l.talk.face(style.Left)
 		l.rows = l.talk.rows()
+		if s, ok := l.eyes(); ok {
+			l.rows = seenFrom(s, l.rows)
+		}
 	}
 	return l
+}
+
+// eyes returns the side whose view alone is drawn, if it is one of the two.
+func (l *Ladder) eyes() (side, bool) {
+	for s := range l.talk.ends {
+		if l.style.Eyes != "" && l.talk.ends[s].host == l.style.Eyes {
+			return side(s), true
+		}
+	}
+	return 0, false
+}
+
+// seenFrom leaves out what the end on one side cannot know.
+func seenFrom(s side, rows []row) []row {
+	var seen []row
+	var notes []*Entry
+	for i, r := range rows {
+		notes = append(notes, r.notes...)
+		r.items[s.other()] = nil
+		if r.items[s] == nil && i > 0 {
+			continue
+		}
+		r.notes, notes = notes, nil
+		seen = append(seen, r)
+	}
+	return seen
 }
 
 // WriteTo writes the ladder and its findings.
@@ -76,6 +106,9 @@ func (l *Ladder) writeEnd(w io.Writer) {
 	}
 	if shifts := l.talk.shifts(); shifts != [2]int{} {
 		fmt.Fprintln(w, say(msgLegendScale, l.talk.ends[0].host, 1<<shifts[0], l.talk.ends[1].host, 1<<shifts[1]))
+	}
+	if _, blind := l.eyes(); blind {
+		return // they tell what neither end knows
 	}
 	fmt.Fprintf(w, "\n%s\n", say(msgFindings))
 	for _, f := range l.Findings() {
@@ -117,7 +150,9 @@ type drawing struct {
 }
 
 func newDrawing(l *Ladder) *drawing {
-	d := &drawing{Ladder: l, explain: explainer{l.talk, l.style.Lang, l.style.Seq}, last: l.talk.start}
+	d := &drawing{Ladder: l, last: l.talk.start}
+	_, blind := l.eyes()
+	d.explain = explainer{l.talk, l.style.Lang, l.style.Seq, blind}
 	end := l.talk.start
 	for _, r := range l.rows {
 		for _, it := range r.items {
@@ -165,7 +200,7 @@ func (d *drawing) head() {
 	left, right := &d.talk.ends[0], &d.talk.ends[1]
 	d.line("time", left.host, "", right.host, "time", say(msgWhat))
 	d.line("s", left.tuple.Local().String(), "", right.tuple.Local().String(), "", "")
-	d.lines = append(d.lines, strings.Repeat("-", d.style.Width))
+	d.lines = append(d.lines, d.glyphs(strings.Repeat("-", d.style.Width)))
 }
 
 // line adds a line with all columns. A name too long for the left state
@@ -180,7 +215,7 @@ func (d *drawing) line(t0, left, arrow, right, t1, note string) {
 		s = fmt.Sprintf("%*s %s %s", d.timeWidth, t0, middle, right)
 	}
 	if note != "" {
-		s += strings.Repeat(" ", max(gap, d.style.Width-noteWidth-len(s))) + note
+		s += strings.Repeat(" ", max(gap, d.style.Width-noteWidth-utf8.RuneCountInString(s))) + note
 	}
 	d.lines = append(d.lines, strings.TrimRight(s, " "))
 }
@@ -196,14 +231,22 @@ func (d *drawing) row(r *row) {
 	}
 
 	var times, states [2]string
+	eyes, blind := d.eyes()
 	for s, it := range r.items {
-		states[s] = r.states[s].String()
+		if states[s] = r.states[s].String(); blind && side(s) != eyes {
+			states[s] = "?"
+		}
 		if it != nil {
 			times[s] = d.clock(it.time)
 		}
 	}
 	arrows := d.arrows(r)
 	notes := wrap(d.explain.row(r), noteWidth)
+	if d.style.Rules {
+		for _, rule := range r.rules() {
+			notes = append(notes, wrap("["+rule.String()+", "+rule.Cite()+"]", noteWidth)...)
+		}
+	}
 	for i := range max(len(arrows), len(notes)) {
 		var arrow, note string
 		if i < len(arrows) {

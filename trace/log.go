@@ -80,6 +80,9 @@ func (l *Log) Packet(now tcp.Time, p *Packet) {
 		known.Fate, known.End = p.Fate, p.End
 		known.Corrupted, known.Delayed, known.Marked = p.Corrupted, p.Delayed, p.Marked
 	}
+	if p.Fate == FateDelivered && !bytes.Equal(p.Data, known.Data) {
+		known.Arrived = bytes.Clone(p.Data)
+	}
 	entry := Entry{Time: now, Kind: EntrySent, Host: p.From, Packet: known}
 	switch {
 	case p.Fate.Lost():

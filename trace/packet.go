@@ -58,6 +58,8 @@ type Packet struct {
 	// packet back so that others overtake it, Marked that its queue set ECN's
 	// "congestion experienced" (RFC 3168).
 	Corrupted, Delayed, Marked bool
+	// Arrived is, in a Log, what arrived where that is not what was sent.
+	Arrived []byte
 	// Data is the packet from its IP header on: as it is on the link when the
 	// Packet is shown to a hook, as it was sent in a Log.
 	Data []byte

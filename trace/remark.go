@@ -49,7 +49,7 @@ func (l *Log) Remarks(lang Lang) map[int]Remark { return Analyse(l).Remarks(lang
 func (a *Analysis) Remarks(lang Lang) map[int]Remark {
 	remarks := make(map[int]Remark, len(a.index))
 	for i, talk := range a.talks {
-		x := explainer{talk, lang, SeqRelative}
+		x := explainer{conversation: talk, lang: lang}
 		shifts := talk.shifts()
 		for _, seg := range talk.segments {
 			r := Remark{

@@ -72,6 +72,22 @@ func (c *conversation) annotate(rows []row) []row {
 	return rows
 }
 
+// rules are what decided in a row, each once.
+func (r *row) rules() []tcp.Rule {
+	var all []tcp.Rule
+	for _, it := range r.items {
+		if it == nil {
+			continue
+		}
+		for _, x := range it.rules {
+			if !slices.Contains(all, x) {
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
+
 // order is when the last of a row happened; -1 for a row of nothing.
 func (r *row) order() int {
 	order := -1

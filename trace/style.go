@@ -58,6 +58,14 @@ type Style struct {
 	// Left is the host drawn on the left. Empty: the one that sent the first
 	// packet of the connection.
 	Left string
+	// Unicode draws the arrows with line characters instead of ASCII.
+	Unicode bool
+	// Rules adds, to what happens, the names of the rules that decided it and
+	// where each is written.
+	Rules bool
+	// Eyes shows only what the host of that name sees: what it sends, what
+	// reaches it, and its own state. Empty: everything.
+	Eyes string
 	// Connection chooses the connection, counted from 0 in the order of their
 	// first packets.
 	Connection int

@@ -17,7 +17,8 @@ const (
 	byteOrderMagic = 0x1a2b3c4d
 	linkTypeRaw    = 101 // packets begin with an IP header
 	nanoseconds    = 9   // resolution of time stamps, as a negative power of ten
-	outbound       = 2   // of a packet's flags
+	inbound        = 1   // of a packet's flags
+	outbound       = 2
 
 	optionEnd         = 0
 	optionComment     = 1
@@ -98,8 +99,9 @@ func (e *encoder) device(name, description string) {
 	e.end()
 }
 
-// packet writes a packet that the interface with the number sent.
-func (e *encoder) packet(device int, at tcp.Time, data []byte, comments []string) {
+// packet writes a packet that the interface with the number sent, or, coming
+// in, received.
+func (e *encoder) packet(device int, at tcp.Time, data []byte, in bool, comments []string) {
 	e.begin(blockPacket)
 	e.u32(uint32(device))
 	e.u32(uint32(uint64(at) >> 32))
@@ -110,6 +112,10 @@ func (e *encoder) packet(device int, at tcp.Time, data []byte, comments []string
 	for _, c := range comments {
 		e.option(optionComment, []byte(c))
 	}
-	e.option(optionFlags, binary.LittleEndian.AppendUint32(nil, outbound))
+	direction := uint32(outbound)
+	if in {
+		direction = inbound
+	}
+	e.option(optionFlags, binary.LittleEndian.AppendUint32(nil, direction))
 	e.end()
 }
