@@ -28,22 +28,32 @@ func TestTshark(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := t.TempDir()
-			for _, f := range files {
-				if filepath.Ext(f.Name) != ".pcapng" {
-					continue
-				}
-				path := filepath.Join(dir, f.Name)
-				if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				frames := dissect(t, tshark, path)
-				if f.Name == "wire.pcapng" {
-					compareMarks(t, run, frames)
-				}
+			paths := captures(t, files)
+			compareMarks(t, run, dissect(t, tshark, paths[0]))
+			// Those of the hosts need only be readable.
+			if out, err := exec.Command("capinfos", append([]string{"-c", "-M"}, paths[1:]...)...).CombinedOutput(); err != nil {
+				t.Errorf("capinfos: %v\n%s", err, out)
 			}
 		})
 	}
+}
+
+// captures writes the captures among the files, and returns where.
+func captures(t *testing.T, files []File) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []string
+	for _, f := range files {
+		if filepath.Ext(f.Name) != ".pcapng" {
+			continue
+		}
+		path := filepath.Join(dir, f.Name)
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // dissection is what tshark says of a frame.
