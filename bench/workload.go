@@ -65,6 +65,7 @@ func all() []workload {
 	w = append(w, synfloodWorkloads()...)
 	w = append(w, tunWorkloads()...)
 	w = append(w, pathWorkloads()...)
+	w = append(w, lossyWorkloads()...)
 	w = append(w, growWorkloads()...)
 	w = append(w, soakWorkloads()...)
 	return append(w, sizeWorkloads()...)
