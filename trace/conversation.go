@@ -16,8 +16,6 @@ type end struct {
 	tuple wire.FourTuple // as this host sees it
 	first tcp.State      // before anything happened
 	items []*item        // in order
-	isn   isn
-	text  []byte // the first payload bytes this end sent, to quote them
 }
 
 // item is something that happens at one end and gets a place in its column.
