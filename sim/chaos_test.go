@@ -338,8 +338,12 @@ func (c *chaos) finish() {
 	}
 	c.until("nothing is left", time.Hour, c.over)
 	for _, e := range c.ends {
-		if e.sawEOF && !e.broken && c.byID[e.peer] != nil && c.byID[e.peer].conn.live() && e.read != c.byID[e.peer].written {
-			c.t.Errorf("%s ended in good order after %d bytes, but %d were written", e.peer, e.read, c.byID[e.peer].written)
+		peer := c.byID[e.peer]
+		if peer == nil || !peer.conn.live() || peer.conn.Info().ISS != e.conn.Info().IRS {
+			continue // it is gone, or another has its 4-tuple since
+		}
+		if e.sawEOF && !e.broken && e.read != peer.written {
+			c.t.Errorf("%s ended in good order after %d bytes, but %d were written", e.peer, e.read, peer.written)
 		}
 	}
 }
