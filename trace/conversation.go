@@ -133,6 +133,9 @@ func (b *builder) event(e *Entry) {
 			it.state = tcp.StateClosed
 		}
 	case tcp.EventState:
+		if e.Event.From == e.Event.To {
+			return // it only tells in what state the end was
+		}
 		it := b.current(s, e.Time)
 		it.state = e.Event.To
 		it.edges = append(it.edges, edge{e.Event.To, e.Event.Rule})

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/trivet-net/trivet/lab"
@@ -82,11 +82,12 @@ func newLabListCommand() *cobra.Command {
 				}
 				return nil
 			}
-			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			t := newTable(out)
 			for _, s := range lab.Scenarios() {
-				fmt.Fprintf(w, "%s\t%s\n", s.Name, inAll(s.Title, languages))
+				t.AppendRow(table.Row{s.Name, inAll(s.Title, languages)})
 			}
-			return w.Flush()
+			t.Render()
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
@@ -144,11 +145,12 @@ func showScenario(out io.Writer, s *lab.Scenario, languages []trace.Lang) error 
 		fmt.Fprintf(out, "\n%s\n%s\n", s.Title.In(l), s.Why.In(l))
 	}
 	fmt.Fprintf(out, "(%s)\n\n", s.Cite)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	t := newTable(out)
 	for _, p := range s.Params {
-		fmt.Fprintf(w, "  %s=%s\t%s\n", p.Name, p.Default, inAll(p.Text, languages))
+		t.AppendRow(table.Row{"  " + p.Name + "=" + p.Default, inAll(p.Text, languages)})
 	}
-	return w.Flush()
+	t.Render()
+	return nil
 }
 
 // completeScenarios completes the name of a scenario in a shell.

@@ -46,11 +46,12 @@ var rules = map[string]rule{
 	"tcp":               {kind: pure, imports: ground},
 	"engine":            {kind: pure, imports: append(ground[:len(ground):len(ground)], "tcp")},
 
-	"trace":        {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp")},
-	"trace/pcapng": {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
-	"sim":          {kind: seeded, imports: append(core[:len(core):len(core)], "trace")},
-	"drill":        {kind: seeded, imports: simulation},
-	"lab":          {kind: seeded, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng")},
+	"trace":         {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp")},
+	"trace/pcapng":  {kind: seeded, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
+	"trace/capture": {kind: open, imports: append(ground[:len(ground):len(ground)], "tcp", "trace")},
+	"sim":           {kind: seeded, imports: append(core[:len(core):len(core)], "trace")},
+	"drill":         {kind: seeded, imports: simulation},
+	"lab":           {kind: seeded, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng")},
 
 	"link":     {kind: library, imports: ground},
 	"link/tun": {kind: library, imports: append(ground[:len(ground):len(ground)], "link")},
@@ -58,7 +59,7 @@ var rules = map[string]rule{
 	"netsim":   {kind: library, imports: append(stack[:len(stack):len(stack)], "trace", "trace/pcapng", "sim")},
 
 	"cmd/trivet": {kind: open, imports: append(stack[:len(stack):len(stack)],
-		"link/tun", "netsim", "trace", "trace/pcapng", "sim", "drill", "lab")},
+		"link/tun", "netsim", "trace", "trace/pcapng", "trace/capture", "sim", "drill", "lab")},
 }
 
 // deniedImports are packages of the standard library that a pure package must

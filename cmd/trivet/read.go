@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"github.com/trivet-net/trivet/trace"
+	captures "github.com/trivet-net/trivet/trace/capture"
+)
+
+// readFlags are the flags of trivet read.
+type readFlags struct {
+	list, asJSON       bool
+	follow             int
+	lang, seq, charset string
+}
+
+func newReadCommand() *cobra.Command {
+	var f readFlags
+	cmd := &cobra.Command{
+		Use:   "read FILE",
+		Short: "Draw the connections of a packet capture as ladders",
+		Long: `Read draws the connections of a capture made elsewhere, pcapng or pcap, as the
+lab draws its own: with the states of both ends, inferred from what passed by,
+with retransmissions, resets and closed windows by name, and with half-open
+connections and SYN floods pointed out.
+
+A capture with one connection is drawn, one with several is listed; --follow N
+draws the N-th of the list. FILE - is the standard input. What cannot be read of
+a damaged or foreign file is told, the rest is shown.`,
+		Example: `  tcpdump -w web.pcap -c 100 port 80
+  trivet read web.pcap
+  trivet read web.pcap --follow 2 --lang zh`,
+		Args: oneArg("a capture file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in := cmd.InOrStdin()
+			if args[0] != "-" {
+				file, err := os.Open(args[0])
+				if err != nil {
+					return err
+				}
+				defer file.Close()
+				in = file
+			}
+			return f.run(in, cmd.OutOrStdout())
+		},
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.BoolVar(&f.list, "list", false, "list the connections, one per line")
+	flags.BoolVar(&f.asJSON, "json", false, "list the connections, one JSON object per line")
+	flags.IntVar(&f.follow, "follow", 0, "draw connection `N` of the list")
+	flags.StringVar(&f.lang, "lang", "en", "language: en or zh")
+	flags.StringVar(&f.seq, "seq", "rel", "sequence numbers: rel, abs or both")
+	flags.StringVar(&f.charset, "charset", "ascii", "characters of the ladder: ascii or unicode")
+	return cmd
+}
+
+func (f *readFlags) run(in io.Reader, out io.Writer) error {
+	style, err := f.style()
+	if err != nil {
+		return err
+	}
+	c, err := captures.Read(in)
+	if err != nil {
+		return err
+	}
+	a := trace.Analyse(&c.Log)
+	connections := a.Connections()
+	if f.follow > len(connections) {
+		return usagef("--follow %d: there are %d connections", f.follow, len(connections))
+	}
+	var b bytes.Buffer
+	switch {
+	case f.asJSON:
+		err = listJSON(&b, connections)
+	case f.follow > 0 || len(connections) == 1 && !f.list:
+		style.Connection = max(f.follow-1, 0)
+		_, err = a.Ladder(style).WriteTo(&b)
+	default:
+		listConnections(&b, connections, style.Lang)
+	}
+	if err == nil && !f.asJSON {
+		f.remark(&b, c, a, style.Lang)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(b.Bytes())
+	return err
+}
+
+func (f *readFlags) style() (trace.Style, error) {
+	var style trace.Style
+	var err error
+	if style.Lang, err = trace.ParseLang(f.lang); err != nil {
+		return style, usagef("--lang: %w", err)
+	}
+	if style.Seq, err = trace.ParseSeq(f.seq); err != nil {
+		return style, usagef("--seq: %w", err)
+	}
+	switch f.charset {
+	case "ascii":
+	case "unicode":
+		style.Unicode = true
+	default:
+		return style, usagef("--charset: ascii or unicode, not %q", f.charset)
+	}
+	if f.follow < 0 {
+		return style, usagef("--follow: connections count from 1")
+	}
+	if f.follow > 0 && (f.list || f.asJSON) {
+		return style, usagef("--follow goes with neither --list nor --json")
+	}
+	return style, nil
+}
+
+// remark writes what deserves a look, and what could not be read.
+func (f *readFlags) remark(b *bytes.Buffer, c *captures.Capture, a *trace.Analysis, lang trace.Lang) {
+	if f.follow == 0 {
+		for _, p := range captures.Patterns(a) {
+			fmt.Fprintf(b, "  * %s%s\n", p.In(lang), which(p.Connections))
+		}
+	}
+	for _, note := range c.Notes(lang) {
+		fmt.Fprintf(b, "  ! %s\n", note)
+	}
+}
+
+// which names connections as the list counts them, if they are few.
+func which(list []int) string {
+	const most = 8
+	if len(list) > most {
+		return ""
+	}
+	var names []string
+	for _, i := range list {
+		names = append(names, fmt.Sprint(i+1))
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+// listConnections writes a line for each connection.
+func listConnections(b *bytes.Buffer, list []trace.Connection, lang trace.Lang) {
+	t := newTable(b)
+	head := table.Row{"#", "begin", "from", "to", "states", "segments", "bytes", "again", "RST"}
+	if lang == trace.Chinese {
+		head = table.Row{"#", "开始", "发起方", "对方", "状态", "报文段", "字节", "重传", "RST"}
+	}
+	t.AppendHeader(head)
+	for i := range list {
+		c := &list[i]
+		begin := time.Duration(c.Begin - list[0].Begin)
+		t.AppendRow(table.Row{
+			i + 1, fmt.Sprintf("%.4f", begin.Seconds()), c.Addrs[0], c.Addrs[1],
+			fmt.Sprintf("%v / %v", c.States[0], c.States[1]), c.Segments,
+			fmt.Sprintf("%d / %d", c.Bytes[0], c.Bytes[1]), c.Repeats, c.Resets,
+		})
+	}
+	t.Render()
+}
+
+// newTable is a table without lines, as other tools of the trade print them.
+func newTable(out io.Writer) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(out)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format = table.FormatOptions{}
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	return t
+}
+
+// listedConnection is a connection as the list in JSON has it.
+type listedConnection struct {
+	Name     string    `json:"name"`
+	Number   int       `json:"number"`
+	Begin    float64   `json:"begin"` // seconds after the first packet
+	States   [2]string `json:"states"`
+	Segments int       `json:"segments"`
+	Bytes    [2]int    `json:"bytes"`
+	Repeats  int       `json:"retransmissions"`
+	Resets   int       `json:"resets"`
+}
+
+func listJSON(b *bytes.Buffer, list []trace.Connection) error {
+	var errs []error
+	for i := range list {
+		c := &list[i]
+		errs = append(errs, printJSON(b, listedConnection{
+			Name: c.Addrs[0].String() + " > " + c.Addrs[1].String(), Number: i + 1,
+			Begin:  time.Duration(c.Begin - list[0].Begin).Seconds(),
+			States: [2]string{c.States[0].String(), c.States[1].String()}, Segments: c.Segments,
+			Bytes: c.Bytes, Repeats: c.Repeats, Resets: c.Resets,
+		}))
+	}
+	return errors.Join(errs...)
+}
