@@ -1,16 +1,39 @@
 package tcp
 
-import "github.com/trivet-net/trivet/internal/block"
+import (
+	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/internal/pool"
+)
 
 // chunkQueue is a queue of chunks, each with a reference of its own. An empty
-// queue holds no block.
-type chunkQueue struct {
+// queue holds no block and, once it was cleared, no list: an idle connection has
+// but the pointer.
+type chunkQueue struct{ *chunkList }
+
+type chunkList struct {
 	chunks []block.Chunk
 	head   int // chunks before head are gone
 	pinned int // bytes of the blocks that chunks are in
 }
 
-func (q *chunkQueue) empty() bool { return q.head == len(q.chunks) }
+// The memory of a list, in chunks: at the beginning, and what a pool keeps at
+// most.
+const (
+	minChunks  = 4
+	keepChunks = 64
+)
+
+var chunkLists pool.Of[chunkList]
+
+func (q *chunkQueue) empty() bool { return q.chunkList == nil || q.head == len(q.chunks) }
+
+// pins returns the bytes of the blocks that the chunks are in.
+func (q *chunkQueue) pins() int {
+	if q.chunkList == nil {
+		return 0
+	}
+	return q.pinned
+}
 
 // tail returns the last chunk of a queue that is not empty.
 func (q *chunkQueue) tail() *block.Chunk { return &q.chunks[len(q.chunks)-1] }
@@ -18,16 +41,17 @@ func (q *chunkQueue) tail() *block.Chunk { return &q.chunks[len(q.chunks)-1] }
 // push adds c, which brings its reference. It returns by how many places the
 // chunks moved forward in the slice.
 func (q *chunkQueue) push(c block.Chunk) (moved int) {
-	if len(q.chunks) == cap(q.chunks) {
-		switch {
-		case q.chunks == nil:
-			q.chunks = make([]block.Chunk, 0, 2)
-		case q.head > 0 && q.head >= len(q.chunks)/2:
-			n := copy(q.chunks, q.chunks[q.head:])
-			clear(q.chunks[n:])
-			moved = q.head
-			q.chunks, q.head = q.chunks[:n], 0
+	if q.chunkList == nil {
+		q.chunkList = chunkLists.Get()
+		if q.chunks == nil {
+			q.chunks = make([]block.Chunk, 0, minChunks)
 		}
+	}
+	if len(q.chunks) == cap(q.chunks) && q.head > 0 && q.head >= len(q.chunks)/2 {
+		n := copy(q.chunks, q.chunks[q.head:])
+		clear(q.chunks[n:])
+		moved = q.head
+		q.chunks, q.head = q.chunks[:n], 0
 	}
 	q.chunks = append(q.chunks, c)
 	q.pinned += pins(c)
@@ -42,17 +66,21 @@ func (q *chunkQueue) pop() {
 	q.head++
 }
 
-// clear releases all chunks. An idle connection keeps room for a few, not the
-// memory of a long queue.
+// clear releases all chunks and gives the list back, but not the memory of a long
+// one.
 func (q *chunkQueue) clear() {
+	if q.chunkList == nil {
+		return
+	}
 	for _, c := range q.chunks[q.head:] {
 		c.Release()
 	}
-	if cap(q.chunks) > 8 {
-		q.chunks = nil
+	if cap(q.chunks) <= keepChunks {
+		clear(q.chunks)
+		q.chunks, q.head, q.pinned = q.chunks[:0], 0, 0
+		chunkLists.Put(q.chunkList)
 	}
-	clear(q.chunks)
-	q.chunks, q.head, q.pinned = q.chunks[:0], 0, 0
+	q.chunkList = nil
 }
 
 // pins returns the bytes that a chunk keeps from being used otherwise.

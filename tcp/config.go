@@ -88,6 +88,11 @@ type Config struct {
 
 	// Counters are counted up by all connections of one engine.
 	Counters *Counters
+
+	// The options used last, which connections share, and which of them goes
+	// next for others.
+	recent     [4]*Options
+	nextRecent uint8
 }
 
 // maxDelayedAck is the longest delay of an ACK (RFC 9293, Section 3.8.6.3).
@@ -133,6 +138,22 @@ func def[T comparable](p *T, v T) {
 func NewConfig(c Config) *Config {
 	c = c.withDefaults()
 	return &c
+}
+
+// share returns o with its defaults, in memory that connections of equal options
+// share: most have those of their listener, or of all that are dialled.
+func (c *Config) share(o Options) *Options {
+	o = o.WithDefaults()
+	for _, p := range c.recent {
+		if p != nil && *p == o {
+			return p
+		}
+	}
+	p := new(Options)
+	*p = o
+	c.recent[c.nextRecent] = p
+	c.nextRecent = (c.nextRecent + 1) % uint8(len(c.recent))
+	return p
 }
 
 // Options are the socket options of one connection. A listener's are copied to

@@ -13,7 +13,7 @@ type Conn struct {
 	cfg   *Config
 	id    wire.FourTuple
 	path  Path
-	opt   Options
+	opt   *Options // shared: replaced, never written to
 	state State
 
 	passive bool // SYN-RECEIVED came from a passive OPEN (MUST-11)
@@ -124,15 +124,16 @@ func (w *wants) any() bool { return *w != wants{} }
 // counts are the totals that Info tells.
 type counts struct {
 	bytesSent, bytesAcked, bytesReceived, bytesRetrans uint64
-	segsOut, segsIn, dataSegsOut, dataSegsIn           uint64
-	retrans, outOfOrder, dupAcksIn                     uint64
 	retransmits                                        int // time-outs in a row
 	probes                                             int // unanswered probes
 	lastSent, lastRecv, lastDataRecv, lastAck          Time
 	lastChallenge                                      Time
-	lost, spurious                                     uint32 // segments
-	dsacks, undos, reorderings                         uint32
-	reordering                                         uint16 // the most, in segments
+	// Segments and events, modulo 2^32 as in Linux's tcp_info.
+	segsOut, segsIn, dataSegsOut, dataSegsIn uint32
+	retrans, outOfOrder, dupAcksIn           uint32
+	lost, spurious                           uint32
+	dsacks, undos, reorderings               uint32
+	reordering                               uint16 // the most, in segments
 }
 
 // Path is what a connection must know of the way to its peer.

@@ -48,10 +48,11 @@ type Info struct {
 
 	// Totals.
 	BytesSent, BytesAcked, BytesReceived, BytesRetrans uint64
-	SegsOut, SegsIn, DataSegsOut, DataSegsIn           uint64
-	TotalRetrans                                       uint64 // segments
-	RcvOutOfOrder                                      uint64 // segments
-	DupAcksIn                                          uint64
+	// Segments and ACKs are counted modulo 2^32, as in Linux's tcp_info.
+	SegsOut, SegsIn, DataSegsOut, DataSegsIn uint64
+	TotalRetrans                             uint64 // segments
+	RcvOutOfOrder                            uint64 // segments
+	DupAcksIn                                uint64
 
 	// For how long something was outstanding or waited to be sent; and of that,
 	// for how long the peer's window, or the send buffer, held it back.

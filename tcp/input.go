@@ -16,9 +16,9 @@ func (c *Conn) Input(now Time, seg *wire.Segment) {
 	if c.cfg.Trace != nil {
 		c.cfg.Trace(&Event{Time: now, Kind: EventReceive, Tuple: c.id, Segment: seg})
 	}
-	count := uint64(max(seg.Count, 1))
+	count := uint32(max(seg.Count, 1))
 	c.count.segsIn += count
-	c.cfg.Counters.SegmentsIn += count
+	c.cfg.Counters.SegmentsIn += uint64(count)
 	if seg.PayloadLen > 0 {
 		c.count.dataSegsIn += count
 		c.count.lastDataRecv = now

@@ -16,7 +16,7 @@ func (c *Conn) memoryLeft() int {
 // account tells Counters what the buffers pin now. It is called whenever bytes
 // came or went.
 func (c *Conn) account() {
-	held := c.sndbuf.pinned + c.rcvbuf.pinned
+	held := c.sndbuf.pins() + c.rcvbuf.pins()
 	if c.ooo != nil {
 		// Each range pins a block at least.
 		held += c.ooo.size + len(c.ooo.ranges)*block.Small

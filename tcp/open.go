@@ -87,7 +87,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 
 // begin sets what does not depend on who opens.
 func (c *Conn) begin(cfg *Config, o *Open) {
-	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: o.Options.WithDefaults()}
+	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: cfg.share(o.Options)}
 	c.rcv.space = int32(c.opt.recvBuffer())
 	c.iss = o.ISS
 	c.ts.offset = o.TSOffset
@@ -98,7 +98,7 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 		// options: the peer may get to see only one.
 		c.rcv.shift = shiftFor(c.opt.maxRecvBuffer(cfg))
 	}
-	c.rcv.advMSS = announcedMSS(&c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
+	c.rcv.advMSS = announcedMSS(c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
 	if c.path.Known > 0 {
 		c.path.MTU = min(c.path.MTU, c.path.Known)
 	}

@@ -380,9 +380,9 @@ func (c *Conn) emit(now Time, seg *wire.Segment) {
 }
 
 func (c *Conn) countSent(seg *wire.Segment) {
-	n := uint64(seg.Count)
+	n := uint32(seg.Count)
 	c.count.segsOut += n
-	c.cfg.Counters.SegmentsOut += n
+	c.cfg.Counters.SegmentsOut += uint64(n)
 	c.cfg.Counters.BytesOut += uint64(seg.PayloadLen)
 	if seg.PayloadLen > 0 {
 		c.count.dataSegsOut += n
@@ -391,7 +391,7 @@ func (c *Conn) countSent(seg *wire.Segment) {
 	if seg.Retransmit {
 		c.count.retrans += n
 		c.count.bytesRetrans += uint64(seg.PayloadLen)
-		c.cfg.Counters.Retransmitted += n
+		c.cfg.Counters.Retransmitted += uint64(n)
 	}
 }
 
@@ -400,7 +400,7 @@ func (c *Conn) countSent(seg *wire.Segment) {
 func (c *Conn) sendSyn(now Time, out *Batch) {
 	c.wants.syn = false
 	seg := out.Next()
-	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, synWindow(&c.opt)
+	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, synWindow(c.opt)
 	seg.Count, seg.TOS, seg.TTL = 1, c.opt.TOS, c.opt.TTL
 	seg.Options = c.synOptions(now)
 	if c.cfg.ECN == ECNOn && c.state == StateSynSent && c.count.retransmits == 0 {

@@ -278,6 +278,9 @@ func (k *blockCheck) noteConn(c *Conn) {
 }
 
 func (k *blockCheck) noteQueue(q *chunkQueue) {
+	if q.empty() {
+		return
+	}
 	for _, c := range q.chunks[q.head:] {
 		k.note(c.Block)
 	}

@@ -77,6 +77,9 @@ func (b *recvBuffer) read(p []byte) int {
 
 // peek copies bytes to p, leaves them, and returns how many.
 func (b *recvBuffer) peek(p []byte) int {
+	if b.empty() {
+		return 0
+	}
 	n := 0
 	for _, c := range b.chunks[b.head:] {
 		if n += copy(p[n:], c.Data); n == len(p) {

@@ -14,9 +14,9 @@ type sendBuffer struct {
 	chunkQueue
 	size int // bytes
 
-	// ends are the sequence numbers after the last bytes of records, in order:
-	// no segment reaches across one.
-	ends []seqnum.Value
+	// records are the sequence numbers after the last bytes of records, in order:
+	// no segment reaches across one. Nil while there are none: few users mark any.
+	records *[]seqnum.Value
 
 	// The place of the last slice, where the next one usually begins: chunk
 	// index and the offset of that chunk's first byte.
@@ -28,39 +28,58 @@ const maxRecords = 4096
 
 // endRecord makes end, after the last byte of the buffer, the end of a record.
 func (b *sendBuffer) endRecord(end seqnum.Value) {
-	if len(b.ends) < maxRecords && b.size > 0 {
-		b.ends = append(b.ends, end)
+	if b.size == 0 {
+		return
+	}
+	if b.records == nil {
+		b.records = new([]seqnum.Value)
+	}
+	if len(*b.records) < maxRecords {
+		*b.records = append(*b.records, end)
 	}
 }
 
 // record returns how many of the n bytes from seq on are before the next end of
 // a record.
 func (b *sendBuffer) record(seq seqnum.Value, n int) int {
+	if b.records == nil {
+		return n
+	}
 	i, found := b.findEnd(seq)
 	if found {
 		i++
 	}
-	if i < len(b.ends) {
-		n = min(n, b.ends[i].Diff(seq))
+	if ends := *b.records; i < len(ends) {
+		n = min(n, ends[i].Diff(seq))
 	}
 	return n
 }
 
 // endsRecord reports whether a record ends at end.
 func (b *sendBuffer) endsRecord(end seqnum.Value) bool {
+	if b.records == nil {
+		return false
+	}
 	_, found := b.findEnd(end)
 	return found
 }
 
-// findEnd returns the place of seq, or of the first end after it, in ends.
+// findEnd returns the place of seq, or of the first end after it, in records.
 func (b *sendBuffer) findEnd(seq seqnum.Value) (int, bool) {
-	return slices.BinarySearchFunc(b.ends, seq, func(end, seq seqnum.Value) int { return end.Diff(seq) })
+	return slices.BinarySearchFunc(*b.records, seq, func(end, seq seqnum.Value) int { return end.Diff(seq) })
 }
 
 // forgetRecords drops the ends up to una.
 func (b *sendBuffer) forgetRecords(una seqnum.Value) {
-	for len(b.ends) > 0 && b.ends[0].LessEq(una) {
-		b.ends = b.ends[1:]
+	if b.records == nil {
+		return
+	}
+	ends := *b.records
+	for len(ends) > 0 && ends[0].LessEq(una) {
+		ends = ends[1:]
+	}
+	if *b.records = ends; len(ends) == 0 {
+		b.records = nil
 	}
 }
 
@@ -121,5 +140,5 @@ func (b *sendBuffer) discard(n int) {
 // clear drops everything.
 func (b *sendBuffer) clear() {
 	b.chunkQueue.clear()
-	b.size, b.at, b.atOffset, b.ends = 0, 0, 0, nil
+	b.size, b.at, b.atOffset, b.records = 0, 0, 0, nil
 }

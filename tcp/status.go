@@ -73,7 +73,7 @@ func (c *Conn) TakeError() error {
 }
 
 // Options returns the socket options in force.
-func (c *Conn) Options() Options { return c.opt }
+func (c *Conn) Options() Options { return *c.opt }
 
 // SetOptions changes the socket options. A smaller receive buffer closes the
 // window as data arrives; its right edge never moves left. A segment size takes
@@ -81,11 +81,11 @@ func (c *Conn) Options() Options { return c.opt }
 // window of the one before.
 func (c *Conn) SetOptions(now Time, o Options) {
 	old := c.opt
-	c.opt = o.WithDefaults()
+	c.opt = c.cfg.share(o)
 	if c.dead() {
 		return
 	}
-	o = c.opt
+	o = *c.opt
 	if o.MaxSeg != old.MaxSeg {
 		c.setMSS()
 		c.cc.resize(c.snd.mss)
@@ -116,7 +116,11 @@ func (c *Conn) SetOptions(now Time, o Options) {
 // SetNoDelay sets Options.NoDelay. Turned on, though it be on already, it sends
 // what waits, corked or not (tcp(7), TCP_NODELAY).
 func (c *Conn) SetNoDelay(on bool) {
-	c.opt.NoDelay = on
+	if c.opt.NoDelay != on {
+		o := *c.opt
+		o.NoDelay = on
+		c.opt = c.cfg.share(o)
+	}
 	if on && c.unsent() > 0 && !c.dead() {
 		c.wants.override = true
 	}
@@ -141,9 +145,9 @@ func (c *Conn) Info(now Time) Info {
 		Unread: c.rcvbuf.size, RecvBuffer: int(c.rcv.space),
 		BytesSent: c.count.bytesSent, BytesAcked: c.count.bytesAcked,
 		BytesReceived: c.count.bytesReceived, BytesRetrans: c.count.bytesRetrans,
-		SegsOut: c.count.segsOut, SegsIn: c.count.segsIn,
-		DataSegsOut: c.count.dataSegsOut, DataSegsIn: c.count.dataSegsIn,
-		TotalRetrans: c.count.retrans, RcvOutOfOrder: c.count.outOfOrder, DupAcksIn: c.count.dupAcksIn,
+		SegsOut: uint64(c.count.segsOut), SegsIn: uint64(c.count.segsIn),
+		DataSegsOut: uint64(c.count.dataSegsOut), DataSegsIn: uint64(c.count.dataSegsIn),
+		TotalRetrans: uint64(c.count.retrans), RcvOutOfOrder: uint64(c.count.outOfOrder), DupAcksIn: uint64(c.count.dupAcksIn),
 		LastDataSent: since(now, c.count.lastSent), LastDataRecv: since(now, c.count.lastDataRecv),
 		LastAckRecv: since(now, c.count.lastAck),
 		SoftError:   c.softErr,

@@ -155,7 +155,7 @@ func (c *Conn) fillGap(now Time) {
 // lost something is small, and has no segment to spare for a delayed ACK.
 func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
 	count := max(seg.Count, 1)
-	c.count.outOfOrder += uint64(count)
+	c.count.outOfOrder += uint32(count)
 	c.rcv.quick = quickAcks
 	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
 	if to.Diff(from) > c.memoryLeft() {
