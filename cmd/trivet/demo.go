@@ -3,11 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/trivet-net/trivet/lab"
 	"github.com/trivet-net/trivet/trace"
 	"github.com/trivet-net/trivet/trace/pcapng"
 )
@@ -19,6 +24,7 @@ type demoFlags struct {
 	seed      uint64
 	seq, lang string
 	pcap      string
+	web       bool
 }
 
 func newDemoCommand() *cobra.Command {
@@ -55,10 +61,24 @@ some --loss, and see segments lost, sent again, and the page arrive all the same
   # Explanations in Chinese, both kinds of sequence numbers
   trivet demo --lang zh --seq both
 
+  # A conversation as a page, to go through step by step
+  trivet demo --web --loss 0.2
+
   # The same packets in Wireshark
   trivet demo --loss 0.2 --seed 7 --pcap demo.pcapng && wireshark demo.pcapng`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !f.web {
+				return f.run(cmd.OutOrStdout())
+			}
+			page, err := f.page()
+			if err != nil {
+				return err
+			}
+			ctx, stop := interruptible(cmd.Context())
+			defer stop()
+			return page.serve(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&f.rtt, "rtt", 20*time.Millisecond, "round-trip time of the link")
@@ -68,7 +88,24 @@ some --loss, and see segments lost, sent again, and the page arrive all the same
 	flags.StringVar(&f.seq, "seq", "rel", "sequence numbers: rel (from 0), abs (as on the wire) or both")
 	flags.StringVar(&f.pcap, "pcap", "", "write the packets to this file as pcapng")
 	flags.StringVar(&f.lang, "lang", "en", "language of the explanations: en or zh")
+	flags.BoolVar(&f.web, "web", false, "serve the lab as a page (see trivet lab serve), beginning with such a conversation")
 	return cmd
+}
+
+// page is the lab's page, which begins with a conversation like that of the
+// demo: opened, used and closed.
+func (f *demoFlags) page() (*pageFlags, error) {
+	r := lab.Recipe{Scenario: "close-four-way", Seed: f.seed, Params: map[string]string{
+		"rtt": f.rtt.String(), "loss": strconv.FormatFloat(f.loss, 'f', -1, 64), "msl": f.msl.String(),
+	}}
+	if err := r.Check(); err != nil {
+		return nil, &usageError{err}
+	}
+	link := url.Values{"scenario": {r.Scenario}, "seed": {strconv.FormatUint(f.seed, 10)}}
+	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
+		link.Add("set", name+"="+r.Params[name])
+	}
+	return &pageFlags{listen: pageListen, link: link.Encode()}, nil
 }
 
 // maxRTT is the longest --rtt; it leaves every time-out room to fire.

@@ -32,9 +32,12 @@ must come out, so it is a test as well.`,
   trivet lab run handshake --do 'at #2 drop'
 
   # Every scenario, as a test
-  trivet lab run --all`,
+  trivet lab run --all
+
+  # All of it as a page in the browser
+  trivet lab serve`,
 	}
-	cmd.AddCommand(newLabListCommand(), newLabShowCommand(), newLabRunCommand())
+	cmd.AddCommand(newLabListCommand(), newLabShowCommand(), newLabRunCommand(), newLabServeCommand())
 	return cmd
 }
 

@@ -52,6 +52,7 @@ var rules = map[string]rule{
 	"sim":           {kind: seeded, imports: append(core[:len(core):len(core)], "trace")},
 	"drill":         {kind: seeded, imports: simulation},
 	"lab":           {kind: seeded, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng")},
+	"web":           {kind: library, imports: append(simulation[:len(simulation):len(simulation)], "trace/pcapng", "lab")},
 
 	"link":     {kind: library, imports: ground},
 	"link/tun": {kind: library, imports: append(ground[:len(ground):len(ground)], "link")},
@@ -59,7 +60,7 @@ var rules = map[string]rule{
 	"netsim":   {kind: library, imports: append(stack[:len(stack):len(stack)], "trace", "trace/pcapng", "sim")},
 
 	"cmd/trivet": {kind: open, imports: append(stack[:len(stack):len(stack)],
-		"link/tun", "netsim", "trace", "trace/pcapng", "trace/capture", "sim", "drill", "lab")},
+		"link/tun", "netsim", "trace", "trace/pcapng", "trace/capture", "sim", "drill", "lab", "web")},
 }
 
 // deniedImports are packages of the standard library that a pure package must

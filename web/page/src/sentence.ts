@@ -1,0 +1,43 @@
+import { wait } from "./format";
+import { inLanguage } from "./language";
+import type { Event, Part, Segment } from "./model";
+
+/** A segment as a sentence, for those who hear the ladder. */
+export function segmentSentence(s: Segment): string {
+  const flags = s.header?.flags.join(", ") ?? s.kind ?? "";
+  const fate =
+    s.ended < 0
+      ? { en: "on its way", zh: "在途" }
+      : s.lost
+        ? { en: `lost (${s.fate})`, zh: `丢失（${s.fate}）` }
+        : { en: `arrives after ${wait(s.ended - s.sent)}`, zh: `${wait(s.ended - s.sent)} 后到达` };
+  const again = s.repeats
+    ? { en: ` It is #${s.repeats} again.`, zh: `它是 #${s.repeats} 的重传。` }
+    : { en: "", zh: "" };
+  return inLanguage({
+    en: `Segment ${s.number} from ${s.from} to ${s.to}: ${flags}, ${s.len} bytes, ${fate.en}.${again.en} ${s.text.en}`,
+    zh: `报文段 ${s.number}，${s.from} 到 ${s.to}：${flags}，${s.len} 字节，${fate.zh}。${again.zh}${s.text.zh}`,
+  });
+}
+
+/** What happens at an event, in a sentence. */
+export function eventSentence(e: Event, part: Part): string {
+  if (e.segment !== undefined) {
+    const s = part.segments[e.segment];
+    if (e.kind === "send") return segmentSentence(s);
+    const words = {
+      arrive: { en: "arrives at", zh: "到达" },
+      lose: { en: "is lost on the way to", zh: "丢失，目的地" },
+    };
+    const w = words[e.kind as "arrive" | "lose"];
+    return inLanguage({
+      en: `Segment ${s.number} ${w.en} ${s.to}: ${s.text.en}`,
+      zh: `报文段 ${s.number} ${w.zh} ${s.to}：${s.text.zh}`,
+    });
+  }
+  const who = e.host ? `${e.host}: ` : "";
+  const what =
+    e.kind === "state" ? `${e.from} → ${e.to}. ` : e.timer ? `${e.timer}. ` : e.call ? `${e.call}(). ` : "";
+  const error = e.error ? ` (${e.error})` : "";
+  return who + what + inLanguage(e.text) + error;
+}

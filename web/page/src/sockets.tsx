@@ -1,0 +1,65 @@
+import { seconds } from "./format";
+import { t } from "./language";
+import type { Table } from "./model";
+import { at, run } from "./store";
+
+/** The socket table of every host, as ss prints it, at the time of the cursor. */
+export function Sockets() {
+  const r = run.value;
+  if (!r) return null;
+  const now = r.time[at.value];
+  return (
+    <section class="panel sockets" aria-label={t("sockets")}>
+      <h2>{t("sockets")}</h2>
+      {r.model.hosts.map((h) => (
+        <HostTable key={h.name} host={h.name} table={latest(r.model.sockets, h.name, now)} />
+      ))}
+    </section>
+  );
+}
+
+function latest(tables: Table[], host: string, now: number): Table | undefined {
+  return tables.findLast((x) => x.host === host && x.time <= now);
+}
+
+function HostTable({ host, table }: { host: string; table?: Table }) {
+  const rows = table?.rows ?? [];
+  return (
+    <div class="wide" tabIndex={0} role="region" aria-label={`${t("sockets")}: ${host}`}>
+      <table>
+        <caption>
+          {host}$ ss -tan{rows.length === 0 ? `: ${t("noSockets")}` : "o"}
+        </caption>
+        {rows.length > 0 && (
+          <thead>
+            <tr>
+              <th scope="col">State</th>
+              <th scope="col">Recv-Q</th>
+              <th scope="col">Send-Q</th>
+              <th scope="col">Local</th>
+              <th scope="col">Peer</th>
+              <th scope="col">Timer</th>
+            </tr>
+          </thead>
+        )}
+        <tbody>
+          {rows.map((s, i) => (
+            <tr key={i}>
+              <td>{s.state}</td>
+              <td class="number">{s.recv_q}</td>
+              <td class="number">{s.send_q}</td>
+              <td>{s.local}</td>
+              <td>{s.peer}</td>
+              <td>{s.timer ? `${s.timer} @${seconds(s.expires ?? 0)}` : ""}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {table?.more ? (
+        <p class="faint">
+          + {table.more} {t("more")}
+        </p>
+      ) : null}
+    </div>
+  );
+}
