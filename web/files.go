@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,23 +17,9 @@ var (
 	errNoOut = errors.New("this server was started without a folder to save into: see --out")
 )
 
-// file is a file of a run.
-type file struct {
-	name string
-	data []byte
-}
-
-// filesOf are the files of a run.
-func filesOf(run *lab.Run) ([]file, error) {
-	var ladder bytes.Buffer
-	if err := run.WriteLadder(&ladder, trace.Style{}); err != nil {
-		return nil, err
-	}
-	recipe, err := json.MarshalIndent(run.Recipe, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return []file{{"ladder.txt", ladder.Bytes()}, {"run.json", append(recipe, '\n')}}, nil
+// filesOf are the files of a run, in both languages.
+func filesOf(run *lab.Run) ([]lab.File, error) {
+	return run.Files(trace.Style{}, trace.English, trace.Chinese)
 }
 
 // download answers with one file of a run. Only names of filesOf are known:
@@ -47,15 +31,15 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 			refuse(w, http.StatusInternalServerError, err)
 			return
 		}
-		i := slices.IndexFunc(files, func(f file) bool { return f.name == r.PathValue("name") })
+		i := slices.IndexFunc(files, func(f lab.File) bool { return f.Name == r.PathValue("name") })
 		if i < 0 {
 			refuse(w, http.StatusNotFound, errFile)
 			return
 		}
 		f := files[i]
 		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", run.Recipe.Scenario+"-"+f.name))
-		w.Write(f.data) // fails when the reader goes away
+		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", run.Recipe.Scenario+"-"+f.Name))
+		w.Write(f.Data) // fails when the reader goes away
 	})
 }
 
@@ -94,7 +78,7 @@ func writeFiles(out, folder string, run *lab.Run) error {
 		return err
 	}
 	for _, f := range files {
-		if err := root.WriteFile(path.Join(folder, f.name), f.data, 0o644); err != nil {
+		if err := root.WriteFile(path.Join(folder, f.Name), f.Data, 0o644); err != nil {
 			return err
 		}
 	}
