@@ -32,6 +32,34 @@ func (s *Stack) Connections() []engine.SocketInfo {
 	return table
 }
 
+// Socket is a line of the socket table with what Info tells. Info is the zero
+// value, but for its State, where there is no connection: for listeners,
+// half-open connections and TIME-WAIT records.
+type Socket struct {
+	engine.SocketInfo
+	Info tcp.Info
+}
+
+// Sockets is Connections with the Info of each connection.
+func (s *Stack) Sockets() []Socket {
+	var table []Socket
+	for i, sh := range s.shards {
+		now := sh.lock()
+		sh.engine.Sockets(now, func(info *engine.SocketInfo) {
+			if i > 0 && info.State == tcp.StateListen {
+				return // its other parts are the same listener
+			}
+			row := Socket{SocketInfo: *info, Info: tcp.Info{State: info.State}}
+			if t, ok := sh.engine.InfoOf(now, info.Tuple); ok {
+				row.Info = t
+			}
+			table = append(table, row)
+		})
+		sh.mu.Unlock()
+	}
+	return table
+}
+
 // Stats are counts since New, and what there is now, of the whole host.
 type Stats struct {
 	engine.Stats

@@ -17,6 +17,7 @@ type SocketInfo struct {
 	Timer        tcp.Timer      // the next timer
 	Expires      tcp.Time       // 0: none
 	Orphan       bool           // no user owns it
+	Since        tcp.Time       // when it entered the state; 0: unknown
 }
 
 // Sockets calls f for every listener, half-open connection, connection and
@@ -32,7 +33,7 @@ func (e *Engine) Sockets(now tcp.Time, f func(*SocketInfo)) {
 		if n.half != nil {
 			f(&SocketInfo{
 				State: tcp.StateSynReceived, Tuple: n.tuple,
-				Timer: tcp.TimerRetransmit, Expires: n.at, Orphan: true,
+				Timer: tcp.TimerRetransmit, Expires: n.at, Orphan: true, Since: n.half.sentAt,
 			})
 			continue
 		}
@@ -42,7 +43,7 @@ func (e *Engine) Sockets(now tcp.Time, f func(*SocketInfo)) {
 		r := e.timeWaits.at(i)
 		f(&SocketInfo{
 			State: tcp.StateTimeWait, Tuple: r.tuple,
-			Timer: tcp.TimerTimeWait, Expires: r.expires, Orphan: true,
+			Timer: tcp.TimerTimeWait, Expires: r.expires, Orphan: true, Since: r.expires.Add(-e.cfg.TimeWait),
 		})
 	}
 }
@@ -73,6 +74,9 @@ func (c *Conn) info(now tcp.Time) *SocketInfo {
 		RecvQ: t.Unread, SendQ: t.Unacked + t.NotSent, Orphan: c.orphan,
 	}
 	i.Timer, i.Expires = c.tcp.NextTimer()
+	if t.InState > 0 {
+		i.Since = now.Add(-t.InState)
+	}
 	return i
 }
 

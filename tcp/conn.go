@@ -127,6 +127,7 @@ type counts struct {
 	retransmits                                        int // time-outs in a row
 	probes                                             int // unanswered probes
 	lastSent, lastRecv, lastDataRecv, lastAck          Time
+	stateAt                                            Time // when the state was entered
 	lastChallenge                                      Time
 	// Segments and events, modulo 2^32 as in Linux's tcp_info.
 	segsOut, segsIn, dataSegsOut, dataSegsIn uint32

@@ -9,6 +9,8 @@ import (
 // opening of the connection; times are zero until known.
 type Info struct {
 	State State
+	// InState is for how long it has been in that state.
+	InState time.Duration
 
 	// Negotiated options.
 	Timestamps, SACK, WindowScale bool

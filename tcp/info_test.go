@@ -19,7 +19,7 @@ func TestInfo(t *testing.T) {
 	d.now = d.now.Add(7 * ms)
 	i := d.c.Info(d.now)
 	want := Info{
-		State: StateEstablished, Timestamps: true, SACK: true, WindowScale: true, SndWScale: 7, RcvWScale: 8,
+		State: StateEstablished, InState: 157 * ms, Timestamps: true, SACK: true, WindowScale: true, SndWScale: 7, RcvWScale: 8,
 		RTO: i.RTO, RTT: 15 * ms, RTTVar: i.RTTVar, MinRTT: 10 * ms, ATO: 40 * ms,
 		SndMSS: 988, RcvMSS: 536, AdvMSS: 1000, PMTU: 1040, Congestion: "reno", CAState: "open",
 		SndCwnd: 9880, SndSsthresh: 1<<31 - 1, InFlight: 12,

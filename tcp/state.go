@@ -90,7 +90,7 @@ func (c *Conn) setState(now Time, to State, rule Rule) {
 	if !Legal(from, to) {
 		panic("tcp: illegal transition " + from.String() + " to " + to.String())
 	}
-	c.state = to
+	c.state, c.count.stateAt = to, now
 	c.rule(now, rule)
 	if c.cfg.Trace != nil {
 		c.cfg.Trace(&Event{Time: now, Kind: EventState, Tuple: c.id, From: from, To: to, Rule: rule})

@@ -129,7 +129,7 @@ func (c *Conn) SetNoDelay(on bool) {
 // Info tells about the connection: RFC 9293, Section 3.10.6, STATUS.
 func (c *Conn) Info(now Time) Info {
 	i := Info{
-		State:      c.state,
+		State: c.state, InState: since(now, c.count.stateAt),
 		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled, ECN: c.ecn.on, ECNSeen: c.ecn.seen,
 		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
 		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.least(),

@@ -29,6 +29,8 @@ type hostFlags struct {
 	msl    time.Duration
 	shards int
 	drain  time.Duration
+
+	control string // the unix socket for trivet ss; serve alone has one
 }
 
 // The range of --msl. RFC 9293, Section 3.4.2, has 2 minutes.

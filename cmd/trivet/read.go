@@ -41,6 +41,10 @@ a damaged or foreign file is told, the rest is shown.`,
   trivet read web.pcap --follow 2 --lang zh`,
 		Args: oneArg("a capture file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			style, err := f.style()
+			if err != nil {
+				return err
+			}
 			in := cmd.InOrStdin()
 			if args[0] != "-" {
 				file, err := os.Open(args[0])
@@ -50,7 +54,7 @@ a damaged or foreign file is told, the rest is shown.`,
 				defer file.Close()
 				in = file
 			}
-			return f.run(in, cmd.OutOrStdout())
+			return f.run(in, cmd.OutOrStdout(), style)
 		},
 	}
 	flags := cmd.Flags()
@@ -64,11 +68,7 @@ a damaged or foreign file is told, the rest is shown.`,
 	return cmd
 }
 
-func (f *readFlags) run(in io.Reader, out io.Writer) error {
-	style, err := f.style()
-	if err != nil {
-		return err
-	}
+func (f *readFlags) run(in io.Reader, out io.Writer, style trace.Style) error {
 	c, err := captures.Read(in)
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ that root has made and configured for the user beforehand:
 		},
 	}
 	flags.add(cmd)
+	cmd.Flags().StringVar(&flags.control, "control", "", "unix socket at which trivet ss may ask, or none (default trivet-TUN.sock in $XDG_RUNTIME_DIR, or the temporary folder)")
 	return cmd
 }
 
@@ -73,6 +74,16 @@ func serve(ctx context.Context, flags *hostFlags, stdout, stderr io.Writer) erro
 	web, err := h.startServices(stderr)
 	if err != nil {
 		return err
+	}
+	if flags.control == "" {
+		flags.control = controlPath(h.device.Name())
+	}
+	if flags.control != "none" {
+		c, err := openControl(flags.control, func() socketTable { return tableOf(h.stack, h.device.Name()) })
+		if err != nil {
+			return fmt.Errorf("cannot open the socket for trivet ss: %w", err)
+		}
+		defer c.close()
 	}
 	h.printWelcome(stdout, flags)
 	select {
