@@ -87,6 +87,7 @@ func (c *Conn) readWait(p []byte) (n int, err error) {
 		if n, err = c.readNow(now, p); err != syscall.EAGAIN {
 			break
 		}
+		c.e.SendSyn(now) // nobody writes first
 		if c.e.Await(tcp.Readable) {
 			now = c.park(now, &c.readers)
 		}

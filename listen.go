@@ -39,6 +39,18 @@ type ListenConfig struct {
 	// Values that Linux refuses are refused with EINVAL or ENOENT.
 	Options tcp.Options
 
+	// FastOpen lets clients use TCP Fast Open (RFC 7413, TCP_FASTOPEN): a client that
+	// was here before sends its first bytes with the SYN, and the connection can be
+	// accepted, read and written at once, which saves a round trip. It is how many
+	// such connections may wait for the end of their handshake; the others are opened
+	// as usual. Bytes may be delivered twice when a SYN is (Section 6), so that
+	// requests must bear to be repeated. Zero: off.
+	FastOpen int
+	// FastOpenKeys make the cookies by which clients are known again, for several
+	// hosts behind one address (TCP_FASTOPEN_KEY): the first makes them, those of the
+	// others are good, too. Nil: keys of the Stack's own, which change every day.
+	FastOpenKeys []engine.FastOpenKey
+
 	// ReusePort lets several listeners, or UDP sockets, share an address and
 	// port, if all of them have it set; connections and datagrams are spread over
 	// them by a hash of the 4-tuple (SO_REUSEPORT).
@@ -119,7 +131,10 @@ func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) 
 		closed: make(chan struct{}),
 		alarm:  newAlarm(),
 	}
-	o := engine.ListenOptions{Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort}
+	o := engine.ListenOptions{
+		Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort,
+		FastOpen: lc.FastOpen, FastOpenKeys: lc.FastOpenKeys,
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -132,5 +132,14 @@ func infoOptions(i *tcp.Info) int64 {
 	if i.WindowScale {
 		n |= 4
 	}
+	if i.ECN {
+		n |= 8
+	}
+	if i.ECNSeen {
+		n |= 16
+	}
+	if i.SynData {
+		n |= 32
+	}
 	return n
 }

@@ -162,6 +162,9 @@ func (f *flow) comparePayload(s *sentPacket) bool {
 		return true
 	}
 	at := s.tcp.seq - f.localISN - 1
+	if s.has(wire.SYN) {
+		at++ // before the text
+	}
 	if int64(at)+int64(len(s.payload)) > int64(len(f.written)) {
 		return false
 	}

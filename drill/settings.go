@@ -26,6 +26,8 @@ type settings struct {
 	tolerancePercent float64
 	tick             time.Duration // of the timestamps clock; 0: TSval is not compared
 	strictSegments   bool
+	fastOpen         int // the bits of tcp_fastopen
+	fastOpenKeys     []engine.FastOpenKey
 	files            map[string]int // files that commands made: sizes in bytes
 }
 
@@ -42,6 +44,7 @@ func newSettings() *settings {
 		mtu:         1500,
 		bindPort:    8080,
 		connectPort: 8080,
+		fastOpen:    fastOpenClient,
 		files:       map[string]int{},
 	}
 	// A script's own times say how often resets and challenge ACKs come.

@@ -18,7 +18,8 @@ type socket struct {
 	opt      tcp.Options
 	values   map[string]int64 // options as they were set, for getsockopt
 	linger   time.Duration    // SO_LINGER; negative: off
-	inq      bool             // TCP_INQ
+	fastKeys []engine.FastOpenKey
+	inq      bool // TCP_INQ
 
 	listener *engine.Listener
 	conn     *engine.Conn
@@ -138,9 +139,11 @@ func (r *runner) listen(c *Call, _ *pendingCall) (attempt, error) {
 	if s.conn != nil {
 		return done(failed(syscall.EINVAL)), nil
 	}
-	l, err := r.engine.Listen(r.now, s.bound, engine.ListenOptions{
+	o := engine.ListenOptions{
 		Backlog: engine.NewBacklog(int(backlog)), Options: s.opt, ReusePort: s.values["SO_REUSEPORT"] != 0,
-	})
+	}
+	r.listenFast(s, int(backlog), &o)
+	l, err := r.engine.Listen(r.now, s.bound, o)
 	if err != nil {
 		return done(failed(errnoOf(err))), nil
 	}
@@ -194,24 +197,32 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 	if s.conn != nil {
 		return func() (outcome, bool) { return s.connectAgain(), true }, nil
 	}
-	conn, err := r.engine.Dial(r.now, s.bound, remote, s.opt)
+	if errno := r.dial(s, remote, s.opt); errno != 0 {
+		return done(failed(errno)), nil
+	}
+	if s.nonblock && s.conn.Ready()&tcp.Connected == 0 {
+		return done(failed(syscall.EINPROGRESS)), nil
+	}
+	return func() (outcome, bool) {
+		if s.conn.Ready()&tcp.Connected == 0 {
+			return outcome{}, false
+		}
+		return s.connectAgain(), true
+	}, nil
+}
+
+// dial makes the socket's connection.
+func (r *runner) dial(s *socket, remote netip.AddrPort, opt tcp.Options) syscall.Errno {
+	conn, err := r.engine.Dial(r.now, s.bound, remote, opt)
 	if err != nil {
-		return done(failed(errnoOf(err))), nil
+		return errnoOf(err)
 	}
 	s.conn, s.connecting = conn, true
 	s.flow = newFlow(conn.Tuple())
 	s.flow.conn = conn
 	r.flows = append(r.flows, s.flow)
 	r.flow, r.last = s.flow, s
-	if s.nonblock {
-		return done(failed(syscall.EINPROGRESS)), nil
-	}
-	return func() (outcome, bool) {
-		if conn.Ready()&tcp.Connected == 0 {
-			return outcome{}, false
-		}
-		return s.connectAgain(), true
-	}, nil
+	return 0
 }
 
 // connectAgain returns what connect returns once there is a connection.

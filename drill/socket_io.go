@@ -10,14 +10,13 @@ import (
 //
 // MSG_ZEROCOPY is one: it lets the kernel copy, and only what it then tells in
 // the error queue is wanting.
-const ioFlags = 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 // MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY
+const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 // MSG_FASTOPEN, MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
 	name    string
 	feature string
 }{
-	{"MSG_FASTOPEN", "TCP Fast Open"},
 	{"MSG_ERRQUEUE", "the error queue"},
 	{"MSG_OOB", "urgent data"},
 	{"MSG_TRUNC", "MSG_TRUNC"},
@@ -273,6 +272,9 @@ func (r *runner) write(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.flags&constants["MSG_FASTOPEN"] != 0 {
+		return r.transmitFast(c, 4, t)
+	}
 	return r.transmit(t), nil
 }
 
@@ -288,6 +290,9 @@ func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
 	t, _, err := r.transferOfMessage(c)
 	if err != nil {
 		return nil, err
+	}
+	if t.flags&constants["MSG_FASTOPEN"] != 0 {
+		return r.transmitFast(c, len(c.Args), t) // to where msg_name says, as all do
 	}
 	return r.transmit(t), nil
 }

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,10 +22,8 @@ func optionName(c *Call) (string, error) {
 
 // optionFeatures are options that need a feature that there is not.
 var optionFeatures = map[string]string{
-	"TCP_FASTOPEN": "TCP Fast Open", "TCP_FASTOPEN_CONNECT": "TCP Fast Open", "TCP_FASTOPEN_KEY": "TCP Fast Open",
-	"TCP_FASTOPEN_NO_COOKIE": "TCP Fast Open",
-	"TCP_ZEROCOPY_RECEIVE":   "TCP_ZEROCOPY_RECEIVE",
-	"SO_TIMESTAMPING":        "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
+	"TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
+	"SO_TIMESTAMPING":      "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
 	"TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
 	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue",
 	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
@@ -49,6 +48,9 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if name == "SO_LINGER" {
 		return r.setLinger(s, e)
 	}
+	if name == "TCP_FASTOPEN_KEY" {
+		return r.setFastOpenKeys(c, s, e)
+	}
 	if name == "TCP_CONGESTION" {
 		name := congestionName(e)
 		if name == "" || !tcp.KnownCongestion(name) {
@@ -64,6 +66,9 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	v, err := e.number()
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(name, "TCP_FASTOPEN") {
+		return done(r.setFastOpen(s, name, v)), nil
 	}
 	errno, err = s.setOption(r.now, name, v)
 	if err != nil {

@@ -1,10 +1,13 @@
 package drill
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
 )
 
@@ -39,7 +42,8 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_mtu_probing":        numbers((*settings).setProbing),
 	"tcp_ecn":                numbers((*settings).setECN),
 	"tcp_shrink_window":      only("tcp_shrink_window", 0),
-	"tcp_fastopen":           nil,
+	"tcp_fastopen":           number((*settings).setFastOpen),
+	"tcp_fastopen_key":       (*settings).setFastOpenKey,
 
 	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
 	"tcp_ecn_fallback":                   nil,
@@ -55,7 +59,6 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_tso_rtt_log":                    nil,
 	"tcp_pacing_ss_ratio":                nil,
 	"tcp_pacing_ca_ratio":                nil,
-	"tcp_fastopen_key":                   nil,
 	"tcp_fastopen_cookies":               nil,
 	"tcp_fastopen_blackhole_timeout_sec": nil,
 	"tcp_metrics_save":                   nil,
@@ -75,7 +78,7 @@ var sysctls = map[string]func(*settings, []string) error{
 // suiteDefaults are the settings that the public suites make before each
 // script (their defaults.sh), as Trivet has them.
 var suiteDefaults = []string{
-	"tcp_timestamps=1", "tcp_sack=1", "tcp_syn_retries=5", "tcp_synack_retries=5",
+	"tcp_timestamps=1", "tcp_sack=1", "tcp_fastopen=0x70403", "tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", "tcp_syn_retries=5", "tcp_synack_retries=5",
 	"tcp_rmem=4096 540000 15728640", "tcp_wmem=4096 262144 4194304",
 }
 
@@ -198,6 +201,36 @@ func (s *settings) setECN(n []int) error {
 		return &unsupported{"AccECN"}
 	}
 	s.engine.TCP.ECN = modes[n[0]]
+	return nil
+}
+
+// The bits of tcp_fastopen: clients and servers may use Fast Open, servers ask for
+// no cookie, and every listener lets it be used.
+const (
+	fastOpenClient     = 1
+	fastOpenServer     = 2
+	fastOpenAnyone     = 0x200
+	fastOpenEverywhere = 0x400
+)
+
+// setFastOpen takes the bits. Trivet's clients never do without a cookie, which
+// others ask for.
+func (s *settings) setFastOpen(bits int) { s.fastOpen = bits }
+
+// setFastOpenKey takes one or two keys, written as four numbers each.
+func (s *settings) setFastOpenKey(words []string) error {
+	s.fastOpenKeys = nil
+	for _, text := range strings.Split(strings.Join(words, ""), ",") {
+		b, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+		if err != nil || len(b) != 16 {
+			return strconv.ErrSyntax
+		}
+		var k engine.FastOpenKey
+		for i := 0; i < 16; i += 4 {
+			binary.LittleEndian.PutUint32(k[i:], binary.BigEndian.Uint32(b[i:]))
+		}
+		s.fastOpenKeys = append(s.fastOpenKeys, k)
+	}
 	return nil
 }
 

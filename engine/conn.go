@@ -17,8 +17,9 @@ type Conn struct {
 	routed uint32
 	ticket uint32 // its place among all that wait to be accepted
 
-	nextDirty  *Conn // in the list of those that have something to send
-	nextAccept *Conn // in the listener's accept queue
+	early      *Listener // by whom it was opened by Fast Open, until the handshake is over
+	nextDirty  *Conn     // in the list of those that have something to send
+	nextAccept *Conn     // in the listener's accept queue
 
 	ipID     uint16 // of the next IPv4 packet (RFC 6864: of no use with DF set)
 	awaited  tcp.Ready
@@ -26,6 +27,9 @@ type Conn struct {
 	dirty    bool // in the list of those that have something to send
 	attached bool // in the table
 	orphan   bool // counted as such
+
+	fastOpen  bool // the SYN had the option, and was not answered
+	fastAsked bool // it asked for a cookie
 }
 
 // Await asks for one wake once any of r holds; it reports false, and does
@@ -108,6 +112,13 @@ func (c *Conn) Abort(now tcp.Time) {
 	}
 	c.tcp.Abort(now)
 	c.engine.settle(now, c)
+}
+
+// SendSyn is tcp.Conn.SendSyn.
+func (c *Conn) SendSyn(now tcp.Time) {
+	if c.tcp.SendSyn(now) {
+		c.engine.settle(now, c)
+	}
 }
 
 // Ready is tcp.Conn.Ready.

@@ -30,12 +30,16 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 		}
 	}
 	o := tcp.Open{Tuple: t, ISS: e.iss(now, &t), TSOffset: e.tsOffset(&t), Path: via.path(), Options: opt}
-	o.Path.Known = e.paths.lookup(now, &t.RemoteAddr)
+	o.KnownMTU = e.paths.lookup(now, &t.RemoteAddr)
 	if i := e.timeWaits.lookup(hash, &t); i != 0 {
 		o.ISS = e.issAfter(now, &t, e.timeWaits.at(i).sndNxt)
 		e.endTimeWait(now, i, tcp.RuleTimeWaitReuse)
 	}
 	c := &Conn{ipID: uint16(hash)}
+	if opt.FastOpen {
+		e.fastOpens.tell(now, &o)
+		c.fastOpen, c.fastAsked = o.FastOpen.Present, o.FastOpen.Len == 0
+	}
 	c.tcp.Dial(now, e.tcp, &o)
 	e.attach(c, &t, hash)
 	e.settle(now, c)

@@ -19,6 +19,8 @@ type Engine struct {
 	groups    groups
 	fragments reassemblies
 	paths     pathMTUs // that TCP has learnt
+	fastOpens fastOpens
+	fastKeys  fastOpenKeys
 	timers    timers
 	ports     portSlots
 	resets    limiter
@@ -87,6 +89,9 @@ func (e *Engine) NextTimeout() tcp.Time {
 func (e *Engine) settle(now tcp.Time, c *Conn) {
 	if c.tcp.HasOutput() {
 		e.dirty.push(c)
+	}
+	if c.early != nil && c.tcp.State() != tcp.StateSynReceived {
+		e.handshakeOver(now, c)
 	}
 	if c.attached {
 		switch c.tcp.State() {

@@ -17,6 +17,8 @@ type Backlog struct {
 	limit   int
 	count   atomic.Int32
 	tickets atomic.Uint32 // handed out to connections in the order they came
+
+	fast, fastLimit atomic.Int32 // opened by Fast Open, before the end of the handshake
 }
 
 // NewBacklog returns a backlog that lets n+1 connections wait, as Linux counts.
@@ -61,6 +63,14 @@ type ListenOptions struct {
 	// Exclusive refuses a port that a connection or a TIME-WAIT record of a
 	// local address still has, as bind does without SO_REUSEADDR.
 	Exclusive bool
+	// FastOpen is how many connections may be opened by Fast Open and wait for the
+	// end of their handshake (RFC 7413, TCP_FASTOPEN), and FastOpenKeys are as
+	// SetFastOpenKeys has them. Zero: none, and keys of the host's own.
+	FastOpen     int
+	FastOpenKeys []FastOpenKey
+	// FastOpenAnyone takes the text of every SYN, without a cookie: for networks in
+	// which nobody forges addresses (TCP_FASTOPEN_NO_COOKIE).
+	FastOpenAnyone bool
 	// Waker is told when Accept has a connection (tcp.Readable).
 	Waker Waker
 }
@@ -73,9 +83,13 @@ type Listener struct {
 	backlog *Backlog
 	waker   Waker
 	share   bool // SO_REUSEPORT
-	awaited bool
-	waking  bool // in the list of those to be woken
-	closed  bool
+
+	fastAnyone bool
+	fastKeys   []key
+	fastResets []tcp.Time // until when connections count that were reset
+	awaited    bool
+	waking     bool // in the list of those to be woken
+	closed     bool
 
 	cookieAt    tcp.Time // when the last SYN cookie was sent
 	first, last *Conn    // the accept queue
@@ -95,7 +109,7 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 	}
 	l := &Listener{
 		engine: e, options: opt.Options, backlog: opt.Backlog, waker: opt.Waker, share: opt.ReusePort,
-		addr: netip.AddrPortFrom(ip, addr.Port()),
+		addr: netip.AddrPortFrom(ip, addr.Port()), fastAnyone: opt.FastOpenAnyone,
 	}
 	if l.backlog == nil {
 		l.backlog = NewBacklog(e.cfg.MaxBacklog)
@@ -106,6 +120,10 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 	if l.addr.Port() == 0 || e.listeners.conflict(l) || opt.Exclusive && e.portInUse(now, l.addr) {
 		return nil, syscall.EADDRINUSE
 	}
+	if opt.FastOpen > 0 {
+		l.SetFastOpen(opt.FastOpen)
+	}
+	l.SetFastOpenKeys(opt.FastOpenKeys...)
 	e.listeners.add(l)
 	if e.tcp.Trace != nil {
 		t := wire.FourTuple{LocalPort: l.addr.Port()}

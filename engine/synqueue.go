@@ -17,19 +17,21 @@ type halfOpen struct {
 	sentAt     tcp.Time  // the first SYN,ACK
 	answered   tcp.Time  // the last answer that answerInterval limits
 
-	iss, irs  seqnum.Value
-	tsRecent  uint32
-	mss       uint16 // options of the SYN
-	wscale    uint8
-	hasWScale bool
-	sack      bool
-	hasTS     bool
-	ecn       bool   // asked for, and agreed to
-	window    uint16 // of the SYN
-	rcvWindow uint16 // of the SYN,ACK
-	rcvShift  uint8
-	retries   uint8
-	acked     bool // the handshake's ACK came, and waits for text (DeferAccept)
+	iss, irs   seqnum.Value
+	tsRecent   uint32
+	mss        uint16 // options of the SYN
+	wscale     uint8
+	hasWScale  bool
+	sack       bool
+	hasTS      bool
+	ecn        bool   // asked for, and agreed to
+	window     uint16 // of the SYN
+	rcvWindow  uint16 // of the SYN,ACK
+	rcvShift   uint8
+	retries    uint8
+	acked      bool // the handshake's ACK came, and waits for text (DeferAccept)
+	fastCookie bool // the SYN,ACK has a Fast Open cookie
+	fastExp    bool // in the experimental form
 }
 
 // rcvNxt is RCV.NXT, and sndNxt SND.NXT.
@@ -72,14 +74,20 @@ func (l *halfOpenList) remove(h *halfOpen) {
 // (RFC 6298, Section 2.1).
 const synAckTimeout = time.Second
 
-// addHalfOpen answers the SYN in e.seg with a SYN,ACK and remembers both. Data
-// that came with the SYN is not acknowledged: it will come again.
+// addHalfOpen answers the SYN in e.seg with a SYN,ACK and remembers both, unless
+// Fast Open makes a connection of it at once. Data that came with the SYN is not
+// acknowledged otherwise: it will come again.
 func (e *Engine) addHalfOpen(now tcp.Time, l *Listener, t *wire.FourTuple, hash uint32, iss seqnum.Value) {
+	opened, cookie := e.openFast(now, l, t, hash, iss)
+	if opened {
+		return
+	}
 	o := &e.seg.Options
 	h := &halfOpen{
 		listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
 		mss: o.MSS, wscale: o.WScale, hasWScale: o.HasWScale,
 		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal, ecn: tcp.AsksForECN(e.tcp, &e.seg),
+		fastCookie: cookie, fastExp: o.FastOpen.Experimental,
 	}
 	h.node = node{tuple: *t, hash: hash, half: h}
 	e.table.insert(&h.node)
@@ -145,6 +153,12 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 		seg.Flags |= wire.ECE // RFC 3168, Section 6.1.1
 	}
 	seg.Window = h.rcvWindow
+	if h.fastCookie {
+		seg.Options.FastOpen = fastOpenCookie(&e.fastOpenKeysOf(now, h.listener)[0], &h.node.tuple, h.fastExp)
+		if h.sentAt == 0 {
+			e.rule(now, &h.node.tuple, tcp.RuleFastOpenCookie)
+		}
+	}
 	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
 	seg.Retransmit = h.sentAt != 0
 	if seg.Retransmit {

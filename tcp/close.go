@@ -31,8 +31,8 @@ func (c *Conn) closeWrite(now Time) {
 	}
 	switch c.state {
 	case StateSynReceived, StateEstablished:
-		// In SYN-RECEIVED the buffer is empty: Write takes nothing before the
-		// handshake is over. So the FIN can follow at once.
+		// In SYN-RECEIVED, unless data flows already, the buffer is empty: the FIN
+		// can follow at once.
 		c.finWant = true
 		c.setState(now, StateFinWait1, RuleClose)
 	case StateCloseWait:

@@ -228,6 +228,15 @@ type Options struct {
 	// (SO_MAX_PACING_RATE), and turns pacing on. Zero: no bound.
 	MaxPacingRate int64
 
+	// FastOpen lets an active open use TCP Fast Open (RFC 7413,
+	// TCP_FASTOPEN_CONNECT). The first connection to an address asks for a cookie
+	// and is opened as usual. The next ones are writable at once; the SYN waits for
+	// the first Write and carries what fits of its text, which saves a round trip.
+	// When a SYN arrives twice the peer may take that text twice (Section 6): it
+	// is for requests that may be repeated. Refusal and time-out are told later, by
+	// Read or Write.
+	FastOpen bool
+
 	// Congestion is the congestion control (TCP_CONGESTION): one of Congestions.
 	// Zero, and what is not known: Config.Congestion.
 	Congestion string

@@ -16,6 +16,8 @@ type Conn struct {
 	opt   *Options // shared: replaced, never written to
 	state State
 
+	early   bool // SYN-RECEIVED by Fast Open: data flows already
+	synData bool // the text of the SYN was taken
 	passive bool // SYN-RECEIVED came from a passive OPEN (MUST-11)
 	orphan  bool // the user called Close: nobody will read or write again
 	readEnd bool // the user called CloseRead or Close
@@ -43,6 +45,7 @@ type Conn struct {
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
 	held   int         // what Counters.Memory counts of it
+	fast   *fastOpen   // nil but while opening by Fast Open
 	mtu    *mtuSearch  // nil while the path MTU is not in doubt
 	ooo    *reassembly // nil until a segment comes out of order
 
@@ -141,9 +144,6 @@ type counts struct {
 type Path struct {
 	// MTU is the size of the largest IP packet, in bytes.
 	MTU int
-	// Known is a lower MTU that the path is known to have, in bytes; 0: none.
-	// It does not change what we announce to receive.
-	Known int
 	// MaxSuper bounds the payload of a super-segment, in bytes; 0 means that
 	// none are to be formed.
 	MaxSuper int

@@ -48,10 +48,10 @@
 // 2883), rack and tlp (RFC 8985), prr (RFC 9937), newreno (RFC 6582) and undo
 // (RFC 5682 and 4015); rate, the delivery rate, and pacing; congestion with reno, cubic (RFC
 // 9438), hystart (RFC 9406) and bbr (draft-ietf-ccwg-bbr); reassembly (with RFC
-// 2018 and 2883), options (RFC 7323), and the buffers.
+// 2018 and 2883), options (RFC 7323), ecn (RFC 3168), mtuprobe (RFC 4821), fastopen
+// (RFC 7413), and the buffers.
 //
-// Known limits: there is neither ECN nor TCP Fast Open;
-// buffers have a fixed size. Urgent text stays in the stream, and nobody is told
+// Known limits: there is no AccECN (RFC 9768). Urgent text stays in the stream, and nobody is told
 // of it. Where deployed stacks depart from the standards on purpose, so does
 // this one, and says so at the place.
 package tcp

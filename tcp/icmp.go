@@ -53,6 +53,9 @@ func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
 	c.rule(now, RulePathMTU)
 	old := c.snd.mss
 	c.searchMTU(now, mtu, mtu) // larger again in ten minutes
+	if c.fast != nil && c.fast.text > 0 && c.state == StateSynSent {
+		c.wants.syn = true // at once, without the text
+	}
 	if c.snd.mss < old && c.state.Synchronized() {
 		if c.sent != nil {
 			c.sent.loseOlder(now, func(*sentRecord) {})

@@ -14,6 +14,7 @@ type Info struct {
 
 	// Negotiated options.
 	Timestamps, SACK, WindowScale bool
+	SynData                       bool // the text of the SYN was taken (TCPI_OPT_SYN_DATA)
 	ECN, ECNSeen                  bool // ECNSeen: packets came that routers may mark
 	SndWScale, RcvWScale          uint8
 

@@ -29,7 +29,7 @@ var engineRules = []Rule{
 	RuleBacklogFull, RuleSynQueueFull, RuleDeferAccept, RuleMD5Unexpected, RuleSynAckRetransmit, RuleSynAckExhausted,
 	RuleCookieSent, RuleCookieAccepted, RuleCookieRefused, RuleClosedReset, RuleClosedIgnored,
 	RuleTimeWait, RuleTimeWaitAck, RuleTimeWaitFin, RuleTimeWaitReset, RuleTimeWaitReuse,
-	RuleTimeWaitSyn, RuleTimeWaitExpired,
+	RuleTimeWaitSyn, RuleTimeWaitExpired, RuleFastOpenCookie, RuleFastOpenAccepted, RuleFastOpenFull,
 }
 
 // TestMain runs all tests and asserts that together they reached every rule

@@ -15,6 +15,17 @@ type Open struct {
 	TSOffset uint32 // added to the clock in TSval (RFC 7323, Section 7.1)
 	Path     Path
 	Options  Options
+
+	// KnownMTU is a lower MTU that the path is known to have, in bytes; 0: none.
+	// It does not change what we announce to receive.
+	KnownMTU int
+
+	// FastOpen is the option that an active open puts into its SYN: with a cookie
+	// of the peer's, the SYN waits for the first Write and carries its text;
+	// without, it asks for one (RFC 7413). PeerMSS is the peer's MSS option of the
+	// connection before, which bounds that text; 0: not known.
+	FastOpen wire.FastOpen
+	PeerMSS  uint16
 }
 
 // Handshake is what a listener remembers of a half-open connection and hands
@@ -49,11 +60,14 @@ func (c *Conn) Dial(now Time, cfg *Config, o *Open) {
 	c.begin(cfg, o)
 	c.snd.una, c.snd.nxt = o.ISS, o.ISS
 	c.snd.small = o.ISS
-	c.wants.syn = true
+	c.beginFastOpen(o)
+	c.wants.syn = !c.waitsForText()
 	c.cfg.Counters.ActiveOpens++
 	c.call(now, "connect", 0, nil)
 	c.setState(now, StateSynSent, RuleActiveOpen)
-	c.startUserTimeout(now)
+	if !c.waitsForText() {
+		c.startUserTimeout(now)
+	}
 }
 
 // Accept makes c a passive open in SYN-RECEIVED whose SYN,ACK was sent by the
@@ -99,8 +113,8 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 		c.rcv.shift = shiftFor(c.opt.maxRecvBuffer(cfg))
 	}
 	c.rcv.advMSS = announcedMSS(c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
-	if c.path.Known > 0 {
-		c.path.MTU = min(c.path.MTU, c.path.Known)
+	if o.KnownMTU > 0 {
+		c.path.MTU = min(c.path.MTU, o.KnownMTU)
 	}
 	c.snd.peerMSS = uint16(defaultMSS(c.id.LocalAddr.Is4()))
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
@@ -230,6 +244,7 @@ func (c *Conn) synUnacked() bool { return !c.snd.synAcked }
 func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 	c.snd.una, c.snd.synAcked = c.iss.Add(1), true
 	c.takeHandshakeRTT(now, seg)
+	c.synTextAcked(now, seg)
 	if c.count.retransmits > 0 {
 		// RFC 6928, Section 2: a lost SYN or SYN,ACK means an initial window
 		// of one segment.

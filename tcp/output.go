@@ -14,7 +14,7 @@ func (c *Conn) HasOutput() bool {
 	if c.wants.any() {
 		return true
 	}
-	return c.state.Synchronized() && c.state != StateTimeWait &&
+	return c.open() && c.state != StateTimeWait &&
 		(c.unsent() > 0 || c.finPending() || c.lostBytes() > 0)
 }
 
@@ -40,7 +40,7 @@ func (c *Conn) Output(now Time, out *Batch) {
 		// probe may be answered without its ACK being believed.
 		c.sendAcks(now, out)
 	}
-	if c.state.Synchronized() && c.state != StateTimeWait {
+	if c.open() && c.state != StateTimeWait {
 		c.sendTailProbe(now, out)
 		c.sendLost(now, out)
 		c.sendNew(now, out)
@@ -417,9 +417,10 @@ func (c *Conn) sendSyn(now Time, out *Batch) {
 		seg.Window = uint16(min(c.window(), math.MaxUint16)) // less what came with the SYN
 	}
 	seg.Retransmit = c.snd.nxt != c.iss
+	c.addFastOpen(now, seg)
 	if !seg.Retransmit {
-		c.snd.nxt = c.iss.Add(1)
-		c.rtt.start(now, c.snd.nxt)
+		c.snd.nxt = seg.End()
+		c.rtt.start(now, c.iss.Add(1))
 	}
 	c.emit(now, seg)
 }

@@ -20,7 +20,7 @@ func (c *Conn) Read(now Time, p []byte) (int, error) {
 // Peek copies received bytes to p and leaves them to be read (MSG_PEEK). Where
 // there are none it is Read.
 func (c *Conn) Peek(now Time, p []byte) (int, error) {
-	if c.state == StateSynReceived || c.rcvbuf.size == 0 || len(p) == 0 {
+	if !c.open() || c.rcvbuf.size == 0 || len(p) == 0 {
 		return c.Read(now, p)
 	}
 	n := c.rcvbuf.peek(p)
@@ -32,7 +32,7 @@ func (c *Conn) read(now Time, p []byte) (int, error) {
 	switch {
 	case len(p) == 0:
 		return 0, nil
-	case c.state == StateSynReceived:
+	case c.state == StateSynReceived && !c.early:
 		// What came with the peer's SYN waits for the end of the handshake.
 		return 0, syscall.EAGAIN
 	case c.rcvbuf.size > 0:

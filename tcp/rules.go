@@ -25,6 +25,9 @@ const (
 	RuleHandshakeBadAck
 	RuleSynReceivedSynAgain
 	RuleSynReceivedReset
+	RuleFastOpenText
+	RuleFastOpenAcked
+	RuleFastOpenRefused
 
 	// Sequence number, PAWS, RST, SYN.
 	RulePAWS
@@ -119,6 +122,9 @@ const (
 	RuleCookieSent
 	RuleCookieAccepted
 	RuleCookieRefused
+	RuleFastOpenCookie
+	RuleFastOpenAccepted
+	RuleFastOpenFull
 
 	// Any state.
 	RuleMD5Unexpected
@@ -157,6 +163,9 @@ var rules = [NumRules]ruleText{
 	RuleHandshakeBadAck:     {"handshake-bad-ack", "RFC 9293 3.10.7.4"},
 	RuleSynReceivedSynAgain: {"syn-again", "RFC 9293 3.10.7.4"},
 	RuleSynReceivedReset:    {"syn-received-reset", "RFC 9293 3.10.7.4"},
+	RuleFastOpenText:        {"fast-open-text", "RFC 7413 4.2.1"},
+	RuleFastOpenAcked:       {"fast-open-acked", "RFC 7413 4.2.2"},
+	RuleFastOpenRefused:     {"fast-open-refused", "RFC 7413 4.2.2"},
 
 	RulePAWS:                   {"paws", "RFC 7323 5.3"},
 	RuleTimestampMissing:       {"timestamp-missing", "RFC 7323 3.2"},
@@ -244,6 +253,9 @@ var rules = [NumRules]ruleText{
 	RuleCookieSent:       {"cookie-sent", "RFC 4987 3.6"},
 	RuleCookieAccepted:   {"cookie-accepted", "RFC 4987 3.6"},
 	RuleCookieRefused:    {"cookie-refused", "RFC 4987 3.6"},
+	RuleFastOpenCookie:   {"fast-open-cookie", "RFC 7413 4.1.2"},
+	RuleFastOpenAccepted: {"fast-open-accepted", "RFC 7413 4.2.2"},
+	RuleFastOpenFull:     {"fast-open-full", "RFC 7413 5.1"},
 
 	RuleMD5Unexpected: {"md5-unexpected", "RFC 2385 2.0"},
 	RuleClosedReset:   {"closed-reset", "RFC 9293 3.10.7.1"},

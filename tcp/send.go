@@ -25,12 +25,14 @@ func (c *Conn) Write(now Time, p []byte) (int, error) { return c.Send(now, p, 0)
 
 // Send queues as much of p as fits; n < len(p) comes with syscall.EAGAIN, and
 // the flags are then without effect. RFC 9293, Section 3.10.2, SEND, as sockets
-// have it: before the handshake is over it returns EAGAIN, after CloseWrite or
+// have it: before the handshake is over it returns EAGAIN, unless Fast Open
+// lets text go with the SYN, after CloseWrite or
 // the end of the connection EPIPE, and a pending error once.
 func (c *Conn) Send(now Time, p []byte, flags SendFlags) (int, error) {
 	n, err := c.write(p, flags)
 	c.call(now, "write", n, err)
 	if n > 0 {
+		c.sendWaitingSyn(now)
 		c.startUserTimeout(now)
 	}
 	return n, err
@@ -45,11 +47,15 @@ func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 		return 0, syscall.EPIPE
 	case len(p) == 0:
 		return 0, nil
-	case c.state == StateSynSent || c.state == StateSynReceived:
+	case !c.open() && !c.waitsForText():
 		return 0, syscall.EAGAIN
 	}
+	room := c.writeRoom()
+	if c.waitsForText() {
+		room = c.synRoom()
+	}
 	c.noteIdle()
-	n := c.sndbuf.write(p[:min(len(p), c.writeRoom())], c.memoryLeft())
+	n := c.sndbuf.write(p[:min(len(p), room)], c.memoryLeft())
 	c.account()
 	if n < len(p) {
 		flags = 0

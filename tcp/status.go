@@ -28,14 +28,14 @@ const (
 func (c *Conn) Ready() Ready {
 	var r Ready
 	over := c.dead() || c.err != nil
-	open := c.state.Synchronized()
+	open := c.open()
 	if over || (open && (c.enoughToRead() || c.finRcvd || c.readEnd)) {
 		r |= Readable
 	}
-	if over || c.finWant || (open && c.enoughRoom()) {
+	if over || c.finWant || (open && c.enoughRoom()) || c.waitsForText() {
 		r |= Writable
 	}
-	if over || open {
+	if over || open || c.waitsForText() {
 		r |= Connected
 	}
 	if c.dead() || (open && c.sndbuf.size == 0 && !(c.finWant && !c.finAcked())) {
@@ -131,6 +131,7 @@ func (c *Conn) Info(now Time) Info {
 	i := Info{
 		State: c.state, InState: since(now, c.count.stateAt),
 		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled, ECN: c.ecn.on, ECNSeen: c.ecn.seen,
+		SynData:   c.synData,
 		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
 		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.least(),
 		ATO:         max(c.cfg.DelayedAck, 0),

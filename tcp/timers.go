@@ -65,6 +65,10 @@ func (c *Conn) Advance(now Time) {
 		case TimerPersist:
 			c.persistTimeout(now)
 		case TimerDelayedAck:
+			if c.waitsForText() {
+				c.sendWaitingSyn(now)
+				continue
+			}
 			c.rule(now, RuleDelayedAck)
 			c.wants.ack = true
 		case TimerKeepAlive:

@@ -128,6 +128,12 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleICMPSoft:    {"ICMP tells of trouble that may pass: remembered", "ICMP 报告可能是暂时的问题：记下"},
 	tcp.RulePathMTU:     {"ICMP tells a smaller path MTU: segments get smaller", "ICMP 告知更小的路径 MTU：报文段变小"},
 
+	tcp.RuleFastOpenText:     {"Fast Open: a cookie of the server's is known, so text goes with the SYN", "Fast Open：已有服务器的 cookie，数据随 SYN 发出"},
+	tcp.RuleFastOpenAcked:    {"Fast Open: the server took the text of the SYN", "Fast Open：服务器收下了 SYN 携带的数据"},
+	tcp.RuleFastOpenRefused:  {"Fast Open: the server did not take all text of the SYN: sent again", "Fast Open：服务器没有全部收下 SYN 携带的数据：重发"},
+	tcp.RuleFastOpenCookie:   {"Fast Open: the client gets a cookie, for its next connection", "Fast Open：发给客户端一个 cookie，供下次连接使用"},
+	tcp.RuleFastOpenAccepted: {"Fast Open: the cookie is good: the program gets the connection before the handshake is over", "Fast Open：cookie 有效：握手未完成就把连接交给程序"},
+	tcp.RuleFastOpenFull:     {"Fast Open: too many such connections wait for the end of the handshake: opened as usual", "Fast Open：等待握手完成的连接太多：按普通方式打开"},
 	tcp.RuleListenReset:      {"a RST to a listener: ignored", "发给监听端口的 RST：忽略"},
 	tcp.RuleListenAck:        {"an ACK for a connection that is not there: reset", "确认一个不存在的连接：发 RST"},
 	tcp.RuleListenSyn:        {"a SYN for a listener: remembered, and answered SYN,ACK", "监听端口收到 SYN：记下，回 SYN,ACK"},

@@ -106,6 +106,9 @@ func (n numbering) options(s *wire.Segment) []string {
 	if o.HasWScale {
 		w = append(w, fmt.Sprintf("wscale %d", o.WScale))
 	}
+	if o.FastOpen.Present {
+		w = append(w, o.FastOpen.String())
+	}
 	if o.NumSACK > 0 {
 		blocks := []string{"sack"}
 		for _, b := range o.SACK[:o.NumSACK] {

@@ -17,6 +17,8 @@ const (
 	optionSACK          = 5
 	optionTS            = 8
 	optionMD5           = 19
+	optionFastOpen      = 34
+	optionExperimental  = 254
 
 	optionMSSLen           = 4
 	optionWScaleLen        = 3
@@ -24,6 +26,9 @@ const (
 	optionTSLen            = 10
 	optionMD5Len           = 18
 	sackBlockLen           = 8
+
+	minFastOpenCookie = 4
+	fastOpenMagic     = 0xf989 // of the experiment (RFC 7413, Section 8)
 
 	maxOptionsLen = 40
 )
@@ -81,7 +86,24 @@ func (o *Options) set(kind uint8, data []byte) {
 		o.setSACK(data)
 	case optionMD5:
 		o.HasMD5 = o.HasMD5 || len(data) == optionMD5Len-2
+	case optionFastOpen:
+		o.setFastOpen(data, false)
+	case optionExperimental:
+		if len(data) >= 2 && binary.BigEndian.Uint16(data) == fastOpenMagic {
+			o.setFastOpen(data[2:], true)
+		}
 	}
+}
+
+// setFastOpen takes a cookie. RFC 7413, Section 4.1.1: its length is even, and 4
+// to 16 bytes, or it is none.
+func (o *Options) setFastOpen(cookie []byte, experimental bool) {
+	n := len(cookie)
+	if n > len(o.FastOpen.Cookie) || n%2 != 0 || (n > 0 && n < minFastOpenCookie) {
+		return
+	}
+	o.FastOpen = FastOpen{Present: true, Experimental: experimental, Len: uint8(n)}
+	copy(o.FastOpen.Cookie[:], cookie)
 }
 
 func (o *Options) setTS(data []byte) {
@@ -130,7 +152,37 @@ func (o *Options) fixedLen() int {
 	if o.HasWScale {
 		n += 4
 	}
-	return n
+	return n + o.FastOpen.size()
+}
+
+// size is what the option takes of a header. The longest fits with all options of
+// a SYN.
+func (f *FastOpen) size() int {
+	if !f.Present {
+		return 0
+	}
+	return (f.optionLen() + 3) &^ 3
+}
+
+// optionLen is the length of the option itself.
+func (f *FastOpen) optionLen() int {
+	if f.Experimental {
+		return 4 + int(f.Len)
+	}
+	return 2 + int(f.Len)
+}
+
+// put writes the option, and the NOPs that fill it up, to b.
+func (f *FastOpen) put(b []byte) {
+	for i := range b {
+		b[i] = optionNop
+	}
+	b[0], b[1] = optionFastOpen, uint8(f.optionLen())
+	if f.Experimental {
+		b[0] = optionExperimental
+		binary.BigEndian.PutUint16(b[2:], fastOpenMagic)
+	}
+	copy(b[int(b[1])-int(f.Len):], f.Bytes())
 }
 
 // sackFit returns how many SACK blocks fit after n bytes of other options.
@@ -166,6 +218,10 @@ func (o *Options) put(b []byte) {
 	if o.HasWScale {
 		be.PutUint32(b, optionNop<<24|optionWScale<<16|optionWScaleLen<<8|uint32(o.WScale))
 		b = b[4:]
+	}
+	if n := o.FastOpen.size(); n > 0 {
+		o.FastOpen.put(b[:n])
+		b = b[n:]
 	}
 	if fit > 0 {
 		be.PutUint32(b, optionNop<<24|optionNop<<16|optionSACK<<8|uint32(2+fit*sackBlockLen))

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 
@@ -39,6 +40,25 @@ func TestParseOptions(t *testing.T) {
 			want: Options{NumSACK: 4, SACK: [4]SACKBlock{{1, 2}, {3, 4}, {5, 6}, {7, 8}}},
 		},
 		{name: "MD5", b: append([]byte{19, 18}, make([]byte, 16)...), want: Options{HasMD5: true}},
+		{name: "cookie request", b: []byte{34, 2}, want: Options{FastOpen: FastOpen{Present: true}}},
+		{
+			name: "cookie", b: []byte{34, 6, 1, 2, 3, 4},
+			want: Options{FastOpen: FastOpen{Present: true, Len: 4, Cookie: [16]byte{1, 2, 3, 4}}},
+		},
+		{
+			name: "longest cookie", b: append([]byte{34, 18}, bytes.Repeat([]byte{7}, 16)...),
+			want: Options{FastOpen: FastOpen{Present: true, Len: 16, Cookie: [16]byte(bytes.Repeat([]byte{7}, 16))}},
+		},
+		// RFC 7413, Section 4.1.1: another length is no cookie.
+		{name: "odd cookie", b: []byte{34, 7, 1, 2, 3, 4, 5}},
+		{name: "short cookie", b: []byte{34, 4, 1, 2}},
+		{name: "long cookie", b: append([]byte{34, 20}, make([]byte, 18)...)},
+		{
+			name: "experimental cookie", b: []byte{254, 8, 0xf9, 0x89, 1, 2, 3, 4},
+			want: Options{FastOpen: FastOpen{Present: true, Experimental: true, Len: 4, Cookie: [16]byte{1, 2, 3, 4}}},
+		},
+		{name: "another experiment", b: []byte{254, 8, 0xf9, 0x88, 1, 2, 3, 4}},
+		{name: "no experiment", b: []byte{254, 3, 0xf9}},
 		{name: "MD5 of 17", b: append([]byte{19, 17}, make([]byte, 15)...)},
 
 		// MUST-4: the end of the list ends it, whatever comes after.
@@ -106,6 +126,31 @@ func TestPutOptions(t *testing.T) {
 			name:    "both",
 			options: Options{SACKPermitted: true, HasTS: true, TSVal: 1, TSEcr: 2},
 			want:    append([]byte{4, 2}, ts...),
+		},
+		{
+			name:    "cookie request",
+			options: Options{MSS: 1460, FastOpen: FastOpen{Present: true}},
+			want:    []byte{2, 4, 5, 0xb4, 34, 2, 1, 1},
+		},
+		{
+			name: "cookie after all others",
+			options: Options{MSS: 1460, HasWScale: true, WScale: 7, FastOpen: FastOpen{
+				Present: true, Len: 4, Cookie: [16]byte{1, 2, 3, 4},
+			}},
+			want: []byte{2, 4, 5, 0xb4, 1, 3, 3, 7, 34, 6, 1, 2, 3, 4, 1, 1},
+		},
+		{
+			name:    "experimental cookie",
+			options: Options{FastOpen: FastOpen{Present: true, Experimental: true, Len: 4, Cookie: [16]byte{1, 2, 3, 4}}},
+			want:    []byte{254, 8, 0xf9, 0x89, 1, 2, 3, 4},
+		},
+		{
+			name: "longest options of a SYN",
+			options: Options{
+				MSS: 1460, HasTS: true, TSVal: 1, TSEcr: 2, SACKPermitted: true, HasWScale: true, WScale: 7,
+				FastOpen: FastOpen{Present: true, Experimental: true, Len: 16},
+			},
+			want: slices.Concat([]byte{2, 4, 5, 0xb4, 4, 2}, ts, []byte{1, 3, 3, 7, 254, 20, 0xf9, 0x89}, make([]byte, 16)),
 		},
 		{
 			name:    "four SACK blocks",

@@ -41,7 +41,20 @@ type Options struct {
 	NumSACK       uint8
 	SACK          [4]SACKBlock // the first NumSACK are set
 	HasMD5        bool         // a signature of RFC 2385 was there; none is ever written
+	FastOpen      FastOpen
 }
+
+// FastOpen is the option of TCP Fast Open (RFC 7413, Section 4.1.1), of which
+// only that of a SYN means anything. The zero value is none.
+type FastOpen struct {
+	Present      bool
+	Experimental bool  // in the form from before the RFC: option 254 (RFC 6994)
+	Len          uint8 // of the cookie, in bytes: 0, which asks for one, or 4 to 16
+	Cookie       [16]byte
+}
+
+// Bytes returns the cookie.
+func (f *FastOpen) Bytes() []byte { return f.Cookie[:f.Len] }
 
 // Segment is a TCP segment without its IP header: what arrives at a
 // connection and what a connection sends. It may stand for several segments on

@@ -1,6 +1,9 @@
 package wire
 
-import "strconv"
+import (
+	"encoding/hex"
+	"strconv"
+)
 
 // flagLetters are packetdrill's, ACK at the end.
 var flagLetters = [...]struct {
@@ -39,6 +42,18 @@ func (s SACKBlock) append(b []byte) []byte {
 // 0,nop,wscale 7".
 func (o Options) String() string { return string(o.append(nil)) }
 
+// String returns the option in packetdrill's grammar: "FO 0123456789abcdef".
+func (f FastOpen) String() string {
+	name := "FO"
+	if f.Experimental {
+		name = "FOEXP"
+	}
+	if f.Len == 0 {
+		return name
+	}
+	return name + " " + hex.EncodeToString(f.Bytes())
+}
+
 func (o *Options) append(b []byte) []byte {
 	sep := ""
 	item := func(s string) {
@@ -65,6 +80,12 @@ func (o *Options) append(b []byte) []byte {
 	if o.HasWScale {
 		item("nop,wscale ")
 		b = appendUint(b, uint32(o.WScale))
+	}
+	if o.FastOpen.Present {
+		item(o.FastOpen.String())
+		for n := o.FastOpen.size() - o.FastOpen.optionLen(); n > 0; n-- {
+			item("nop")
+		}
 	}
 	if o.NumSACK > 0 {
 		item("nop,nop,sack")

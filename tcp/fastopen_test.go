@@ -1,0 +1,276 @@
+package tcp
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trivet-net/trivet/internal/block"
+	"github.com/trivet-net/trivet/wire"
+)
+
+var testCookie = wire.FastOpen{Present: true, Len: 8, Cookie: [16]byte{1, 2, 3, 4, 5, 6, 7, 8}}
+
+// dialFast opens actively with a cookie of the peer's, whose MSS was 1000.
+func dialFast(t *testing.T, mod ...func(*driver)) *driver {
+	t.Helper()
+	d := newDriver(t, mod...)
+	d.open.FastOpen, d.open.PeerMSS = testCookie, 1000
+	d.c.Dial(d.now, d.cfg, &d.open)
+	d.output()
+	d.want()
+	return d
+}
+
+// synText writes n bytes, of which the SYN is to carry want.
+func (d *driver) synText(n, want int) {
+	d.t.Helper()
+	m, err := d.c.Write(d.now, pattern(0, n))
+	if m != want || (err == syscall.EAGAIN) != (want < n) {
+		d.t.Fatalf("Write = %v, %v, want %v", m, err, want)
+	}
+	d.output()
+	if d.last.Options.FastOpen != testCookie {
+		d.t.Errorf("the SYN has %v", d.last.Options.FastOpen)
+	}
+}
+
+var synAck = seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{MSS: 1000}}
+
+// RFC 7413, Section 4.2.1: the SYN waits for the first Write and carries its text,
+// as much as the peer took as a segment before, less 40 bytes of options. The
+// SYN,ACK may acknowledge it.
+func TestFastOpenText(t *testing.T) {
+	d := dialFast(t)
+	if d.c.NextTimeout() != 0 {
+		t.Error("a timer runs before the SYN is sent")
+	}
+	d.synText(2000, 960)
+	d.want("S 0:960(960)")
+	d.wantWrite(syscall.EAGAIN)
+	if r := d.c.Ready() & Connected; r != 0 {
+		t.Error("connected before the SYN,ACK")
+	}
+	d.now = d.now.Add(10 * ms)
+	all := synAck
+	all.ack = 961
+	d.in(all)
+	d.want(". 961:961(0) ack 1")
+	d.wantRule(RuleFastOpenAcked)
+	if i := d.c.Info(d.now); !i.SynData || i.RTT != 10*ms || i.Unacked != 0 || i.InFlight != 0 || i.BytesAcked != 960 {
+		t.Errorf("SynData %v, RTT %v, unacked %v, in flight %v, acked %v", i.SynData, i.RTT, i.Unacked, i.InFlight, i.BytesAcked)
+	}
+	d.write(100)
+	d.want("P. 961:1061(100) ack 1")
+}
+
+// RFC 7413, Section 4.2.2 (R7413-5, R7413-9); RFC 9293, Section 3.10.7.3: what the
+// SYN,ACK does not acknowledge of the text goes again at once, and the window stays
+// as it is.
+func TestFastOpenPartlyAcked(t *testing.T) {
+	for _, tt := range []struct {
+		ack  int
+		want string
+	}{
+		{1, "P. 1:501(500) ack 1"},
+		{101, "P. 101:501(400) ack 1"},
+	} {
+		d := dialFast(t)
+		d.synText(500, 500)
+		d.want("S 0:500(500)")
+		part := synAck
+		part.ack = tt.ack
+		d.in(part)
+		d.want(tt.want)
+		d.wantRule(RuleFastOpenRefused)
+		if i := d.c.Info(d.now); i.SynData || i.SndCwnd != 10*1000 || i.CAState != "open" {
+			t.Errorf("SynData %v, cwnd %v, %v", i.SynData, i.SndCwnd, i.CAState)
+		}
+		d.in(seg{f: wire.ACK, seq: 1, ack: 501})
+		if d.c.outstanding() != 0 {
+			t.Errorf("%d bytes outstanding", d.c.outstanding())
+		}
+	}
+}
+
+// RFC 9293, Section 3.10.7.3: a SYN,ACK of more than was sent is refused.
+func TestFastOpenOveracked(t *testing.T) {
+	d := dialFast(t)
+	d.synText(500, 500)
+	d.want("S 0:500(500)")
+	over := synAck
+	over.ack = 502
+	d.in(over)
+	d.want("R 502:502(0)")
+	d.wantState(StateSynSent)
+}
+
+// RFC 7413, Section 4.2.1 (R7413-7): a SYN that goes again has neither text nor
+// option. What the first one brought may be acknowledged all the same.
+func TestFastOpenSynAgain(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		d := dialFast(t)
+		d.synText(500, 500)
+		d.want("S 0:500(500)")
+		d.advance(initialRTO)
+		d.want("S 0:0(0)")
+		if d.last.Options.FastOpen.Present {
+			t.Error("the second SYN has the option")
+		}
+		answer, want := synAck, "P. 1:501(500) ack 1"
+		if taken {
+			answer.ack, want = 501, ". 501:501(0) ack 1"
+		}
+		d.in(answer)
+		d.want(want)
+		if again, got := d.c.FastOpenTried(); !again || got != taken {
+			t.Errorf("FastOpenTried = %v, %v, want true, %v", again, got, taken)
+		}
+	}
+}
+
+// A router to which the SYN is too big: it goes again at once, without text.
+func TestFastOpenTooBig(t *testing.T) {
+	d := dialFast(t)
+	d.synText(500, 500)
+	d.want("S 0:500(500)")
+	if !d.c.ICMPTooBig(d.now, ours(0), 600) {
+		t.Fatal("not believed")
+	}
+	d.output()
+	d.want("S 0:0(0)")
+}
+
+// Without a cookie the SYN asks for one, at once; what is written waits.
+func TestFastOpenRequest(t *testing.T) {
+	d := newDriver(t)
+	d.open.FastOpen.Present = true
+	d.dial()
+	if f := d.last.Options.FastOpen; !f.Present || f.Len != 0 {
+		t.Errorf("the SYN has %v", f)
+	}
+	d.wantWrite(syscall.EAGAIN)
+	d.in(synAck)
+	d.want(". 1:1(0) ack 1")
+}
+
+// RFC 7413, Section 4.2.1: both ends open at once, and text comes with both SYNs:
+// ours goes again after the handshake unless it was acknowledged.
+func TestFastOpenSimultaneous(t *testing.T) {
+	d := dialFast(t)
+	d.synText(500, 500)
+	d.want("S 0:500(500)")
+	d.in(seg{f: wire.SYN, opt: wire.Options{MSS: 1000}})
+	d.want("S. 0:0(0) ack 1")
+	if d.last.Options.FastOpen.Present {
+		t.Error("the SYN,ACK has the option")
+	}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1})
+	d.want("P. 1:501(500) ack 1")
+	d.wantState(StateEstablished)
+}
+
+// acceptFast opens passively by a SYN with a good cookie and text.
+func acceptFast(t *testing.T, text string) *driver {
+	t.Helper()
+	d := newDriver(t)
+	h := &Handshake{Open: d.open, IRS: testIRS, Peer: wire.Options{MSS: 1000}, Window: 65535}
+	syn := wire.Segment{Seq: testIRS, Flags: wire.SYN, Window: 65535, Options: h.Peer, Count: 1}
+	if text != "" {
+		syn.Append(block.Chunk{Data: []byte(text)})
+	}
+	d.c.AcceptFast(d.now, d.cfg, h, &syn, wire.FastOpen{})
+	d.output()
+	return d
+}
+
+// RFC 7413, Section 4.2.2 (R7413-4): a server reads what came with the SYN and
+// sends before the handshake is over, up to its initial window and that of the SYN.
+func TestFastOpenPassive(t *testing.T) {
+	d := acceptFast(t, "hello")
+	d.want("S. 0:0(0) ack 6")
+	d.wantState(StateSynReceived)
+	if r := d.c.Ready(); r&(Readable|Writable|Connected) != Readable|Writable|Connected {
+		t.Errorf("Ready = %v", r)
+	}
+	p := make([]byte, 10)
+	if n, err := d.c.Read(d.now, p); err != nil || string(p[:n]) != "hello" {
+		t.Errorf("Read = %q, %v", p[:n], err)
+	}
+	d.write(2000)
+	d.want(". 1:1001(1000) ack 6", "P. 1001:2001(1000) ack 6")
+	d.now = d.now.Add(10 * ms)
+	d.in(seg{f: wire.ACK, seq: 6, ack: 1})
+	d.wantState(StateEstablished)
+	d.want()
+	d.in(seg{f: wire.ACK, seq: 6, ack: 2001})
+	if i := d.c.Info(d.now); i.Unacked != 0 || i.RTT != 10*ms || !i.SynData || i.TotalRetrans != 0 {
+		t.Errorf("unacked %v, RTT %v, SynData %v, retransmitted %v", i.Unacked, i.RTT, i.SynData, i.TotalRetrans)
+	}
+}
+
+// While the SYN,ACK is not answered it alone goes again; the text that followed it
+// once the handshake is over. R2 of a SYN ends the connection.
+func TestFastOpenPassiveLoss(t *testing.T) {
+	d := acceptFast(t, "hello")
+	d.want("S. 0:0(0) ack 6")
+	d.write(500)
+	d.want("P. 1:501(500) ack 6")
+	d.advance(initialRTO)
+	d.want("S. 0:0(0) ack 6")
+	d.in(seg{f: wire.ACK, seq: 6, ack: 1})
+	d.wantState(StateEstablished)
+	d.advance(lostSynRTO)
+	d.want("P. 1:501(500) ack 6")
+
+	d = acceptFast(t, "hello")
+	d.advance(time.Hour)
+	d.wantState(StateClosed)
+	p := make([]byte, 10)
+	if n, _ := d.c.Read(d.now, p); string(p[:n]) != "hello" {
+		t.Errorf("Read = %q", p[:n])
+	}
+	d.wantRead(0, syscall.ETIMEDOUT)
+}
+
+// The handshake's ACK may acknowledge the server's text, too, and the client's FIN
+// come before it is over.
+func TestFastOpenPassiveAckOfText(t *testing.T) {
+	d := acceptFast(t, "")
+	d.want("S. 0:0(0) ack 1")
+	d.write(500)
+	d.want("P. 1:501(500) ack 1")
+	d.in(seg{f: wire.ACK | wire.FIN, seq: 1, ack: 501})
+	d.wantState(StateCloseWait)
+	d.want(". 501:501(0) ack 2")
+	if d.c.snd.una != ours(501) {
+		t.Errorf("SND.UNA = ISS+%d", d.c.snd.una.Diff(testISS))
+	}
+}
+
+// A server that closes without reading resets; one that has read sends its FIN
+// before the handshake is over.
+func TestFastOpenPassiveClose(t *testing.T) {
+	d := acceptFast(t, "hello")
+	d.want("S. 0:0(0) ack 6")
+	d.c.Close(d.now)
+	d.output()
+	d.want("R. 1:1(0) ack 6")
+
+	d = acceptFast(t, "hello")
+	d.want("S. 0:0(0) ack 6")
+	d.drop(5)
+	d.c.Close(d.now)
+	d.output()
+	d.want("F. 1:1(0) ack 6")
+	d.in(seg{f: wire.ACK, seq: 6, ack: 2})
+	d.wantState(StateFinWait2)
+}
+
+// drop reads n bytes, whatever they are.
+func (d *driver) drop(n int) {
+	d.t.Helper()
+	if m, err := d.c.Read(d.now, make([]byte, n)); m != n || err != nil {
+		d.t.Fatalf("Read = %v, %v, want %v", m, err, n)
+	}
+}
