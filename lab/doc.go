@@ -16,6 +16,11 @@
 // where the RFC has it; it puts captions on the moments that matter, and asserts
 // what must come out, so that each is a test as well.
 //
+// A long run is asked for by parts: Model(Window{First: 1000, Count: 500}) has
+// the events from number 1000 on with the segments and snapshots that they name,
+// and everything that is not a list of events. The first part of a run takes as
+// long as looking through all of it, the others do not.
+//
 // Model is the run as data, made for a page that draws it and computes nothing
 // about TCP; its comment and those of its fields are the format of
 // "trivet lab run --format json".

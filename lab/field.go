@@ -62,9 +62,6 @@ var fields = []Field{
 	{"retrans", "count", Text{"segments sent again in all", "累计重传的报文段"}, func(i *tcp.Info) any { return i.TotalRetrans }},
 }
 
-// Fields returns the variables that snapshots show, in order.
-func Fields() []Field { return fields }
-
 // unlimited is from where on a slow-start threshold means none.
 const unlimited = 1 << 30
 

@@ -75,7 +75,7 @@ network.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("trivet {{.Version}}\n")
-	root.AddCommand(newDemoCommand(), newServeCommand(), newGetCommand(), newNCCommand(), newDrillCommand(), newLabCommand(), newReadCommand(), newSSCommand())
+	root.AddCommand(newDemoCommand(), newServeCommand(), newGetCommand(), newNCCommand(), newDrillCommand(), newLabCommand(), newReadCommand(), newSSCommand(), newManCommand())
 	return root
 }
 

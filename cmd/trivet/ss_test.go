@@ -213,3 +213,22 @@ func TestLabRun(t *testing.T) {
 		t.Errorf("--step: status %d, %.100q", status, out)
 	}
 }
+
+// There is a manual page for every command, and a completion for the shells.
+func TestManual(t *testing.T) {
+	dir := t.TempDir()
+	if status, out, errs := command(t.Context(), "", "man", dir); status != exitOK || out != "" || errs != "" {
+		t.Fatalf("man: status %d, %q, %q", status, out, errs)
+	}
+	for _, page := range []string{"trivet.1", "trivet-serve.1", "trivet-lab-run.1", "trivet-read.1", "trivet-ss.1"} {
+		if text, err := os.ReadFile(filepath.Join(dir, page)); err != nil || !strings.Contains(string(text), ".SH SYNOPSIS") {
+			t.Errorf("%s: %v, %.40q", page, err, text)
+		}
+	}
+	if status, out, _ := command(t.Context(), "", "completion", "bash"); status != exitOK || !strings.Contains(out, "__start_trivet") {
+		t.Errorf("completion: status %d, %.60q", status, out)
+	}
+	if status, out, _ := command(t.Context(), "", "__complete", "lab", "run", "syn-f"); status != exitOK || !strings.Contains(out, "syn-flood-cookies") {
+		t.Errorf("completion of scenarios: status %d, %q", status, out)
+	}
+}

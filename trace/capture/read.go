@@ -57,7 +57,7 @@ func Read(r io.Reader) (*Capture, error) {
 	}
 	c := &Capture{Other: map[string]int{}}
 	var packets source
-	link := func(int) layers.LinkType { return layers.LinkTypeNull }
+	var link func(int) layers.LinkType
 	if bytes.Equal(magic, []byte{0x0a, 0x0d, 0x0d, 0x0a}) {
 		ng, err := pcapgo.NewNgReader(&bounded{in}, pcapgo.NgReaderOptions{WantMixedLinkType: true, SkipUnknownVersion: true})
 		if err != nil {
