@@ -56,19 +56,6 @@ func (w *waker) Wake(r tcp.Ready) {
 	}
 }
 
-// park waits, without the lock, until somebody wakes the list. What the call
-// queued so far is sent before. It returns with the lock again.
-func (c *Conn) park(now tcp.Time, l *waitList) tcp.Time {
-	s := c.shard
-	w := s.newWaiter()
-	l.push(w)
-	s.settle(now)
-	<-w.ch
-	now = s.lock()
-	s.putWaiter(w)
-	return now
-}
-
 // Read reads up to len(p) bytes, waiting for the first. It returns io.EOF
 // after the peer's FIN, and an error once: a connection that was reset returns
 // ECONNRESET, then io.EOF.
@@ -89,7 +76,7 @@ func (c *Conn) readWait(p []byte) (n int, err error) {
 		}
 		c.e.SendSyn(now) // nobody writes first
 		if c.e.Await(tcp.Readable) {
-			now = c.park(now, &c.readers)
+			now = c.shard.park(now, &c.readers)
 		}
 	}
 	c.passReadable()
@@ -146,7 +133,7 @@ func (c *Conn) writeWait(p []byte) (n int, err error) {
 		}
 		if c.e.Await(tcp.Writable) {
 			c.writing = true
-			now = c.park(now, &c.writers)
+			now = c.shard.park(now, &c.writers)
 		}
 	}
 	c.giveTurn()
@@ -265,7 +252,7 @@ func (c *Conn) drain(now tcp.Time, limit time.Duration) tcp.Time {
 	timer := time.AfterFunc(limit, c.wakeWriters)
 	defer timer.Stop()
 	for !end.Due(now) && c.e.Await(tcp.Drained) {
-		now = c.park(now, &c.writers)
+		now = c.shard.park(now, &c.writers)
 	}
 	return now
 }

@@ -67,7 +67,7 @@ func (c *Conn) waitReadable() error {
 		case c.read.at.Due(now):
 			err = os.ErrDeadlineExceeded
 		case c.e.Await(tcp.Readable):
-			now = c.park(now, &c.readers)
+			now = c.shard.park(now, &c.readers)
 			continue
 		}
 		c.passReadable()

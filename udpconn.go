@@ -57,19 +57,6 @@ func (w *udpWaker) Wake(r tcp.Ready) {
 	}
 }
 
-// park waits, without the lock, until somebody wakes the list. It returns with
-// the lock again.
-func (c *UDPConn) park(now tcp.Time, l *waitList) tcp.Time {
-	s := c.shard
-	w := s.newWaiter()
-	l.push(w)
-	s.settle(now)
-	<-w.ch
-	now = s.lock()
-	s.putWaiter(w)
-	return now
-}
-
 // Read reads the next datagram.
 func (c *UDPConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
@@ -127,7 +114,7 @@ func (c *UDPConn) receive(p []byte) (n int, d engine.Datagram, err error) {
 			break
 		}
 		if c.sock.Await(tcp.Readable) {
-			now = c.park(now, &c.readers)
+			now = c.shard.park(now, &c.readers)
 		}
 	}
 	if !c.readers.empty() && !c.closed && !c.sock.Await(tcp.Readable) {
@@ -241,7 +228,7 @@ func (c *UDPConn) send(p []byte, to netip.AddrPort) (err error) {
 			break
 		}
 		if c.sock.Await(tcp.Writable) {
-			now = c.park(now, &c.writers)
+			now = c.shard.park(now, &c.writers)
 		}
 	}
 	if !c.writers.empty() && !c.closed && !c.sock.Await(tcp.Writable) {

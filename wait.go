@@ -1,5 +1,7 @@
 package trivet
 
+import "github.com/trivet-net/trivet/tcp"
+
 // waiter is a parked call. It is in one waitList, or none; it is woken exactly
 // once for each time it is pushed, under the shard's lock, so its channel is
 // empty whenever it is in no list and it can be used again.
@@ -68,6 +70,18 @@ func (s *shard) newWaiter() *waiter {
 	s.freeWaiters, w.next = w.next, nil
 	s.numFree--
 	return w
+}
+
+// park waits, without the lock, until somebody wakes the list. What the call
+// queued so far is sent before. It returns with the lock again.
+func (s *shard) park(now tcp.Time, l *waitList) tcp.Time {
+	w := s.newWaiter()
+	l.push(w)
+	s.settle(now)
+	<-w.ch
+	now = s.lock()
+	s.putWaiter(w)
+	return now
 }
 
 // putWaiter takes back a waiter that was woken. The shard is locked.
