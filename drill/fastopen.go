@@ -67,6 +67,9 @@ func (r *runner) setFastOpenKeys(c *Call, s *socket, e *Expr) (attempt, error) {
 // that argument i names, and writes what may go with the SYN.
 func (r *runner) transmitFast(c *Call, i int, t transfer) (attempt, error) {
 	s := t.socket
+	if i < len(c.Args) && c.Args[i].Text == "AF_UNSPEC" {
+		return done(failed(syscall.EOPNOTSUPP)), nil
+	}
 	remote, err := c.address(i, netip.AddrPortFrom(r.set.remote.Addr(), r.set.connectPort))
 	switch {
 	case err != nil:
@@ -79,18 +82,27 @@ func (r *runner) transmitFast(c *Call, i int, t transfer) (attempt, error) {
 		return done(failed(syscall.EISCONN)), nil
 	}
 	nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
-	if s.conn == nil {
+	switch {
+	case s.conn == nil:
 		opt := s.opt
 		opt.FastOpen = true
 		if errno := r.dial(s, remote, opt); errno != 0 {
 			return done(failed(errno)), nil
 		}
+	case s.conn.State() == tcp.StateSynSent && s.conn.Ready()&tcp.Writable == 0:
+		return done(failed(syscall.EALREADY)), nil
 	}
 	s.connecting = s.connecting && s.conn.Ready()&tcp.Connected == 0
 	if nonblock && s.connecting {
 		return done(failed(syscall.EINPROGRESS)), nil
 	}
-	try := r.transmit(t)
+	return r.transmitFirst(t, nonblock), nil
+}
+
+// transmitFirst is the attempt of a writing call whose text goes with the SYN. One
+// that may wait does so until that is answered.
+func (r *runner) transmitFirst(t transfer, nonblock bool) attempt {
+	s, try := t.socket, r.transmit(t)
 	var o outcome
 	over := false
 	return func() (outcome, bool) {
@@ -98,6 +110,18 @@ func (r *runner) transmitFast(c *Call, i int, t transfer) (attempt, error) {
 			s.connecting = false
 			o, over = try()
 		}
-		return o, over && (nonblock || s.conn.State() != tcp.StateSynSent)
-	}, nil
+		if nonblock || !over {
+			return o, over
+		}
+		if e := s.peekError(); e != 0 && s.conn.State() == tcp.StateClosed {
+			s.failed = 0
+			return failed(e), true
+		}
+		return o, s.conn.State() != tcp.StateSynSent
+	}
+}
+
+// waitsForText reports whether the SYN of the socket's connection waits for text.
+func (s *socket) waitsForText() bool {
+	return s.conn != nil && s.conn.State() == tcp.StateSynSent && s.conn.Ready()&tcp.Writable != 0
 }

@@ -89,7 +89,7 @@ var infoFields = map[string]func(*tcp.Info) int64{
 	"tcpi_reordering":     func(i *tcp.Info) int64 { return int64(i.Reordering) },
 	"tcpi_reord_seen":     func(i *tcp.Info) int64 { return int64(i.ReordSeen) },
 	"tcpi_dsack_dups":     func(i *tcp.Info) int64 { return int64(i.DSACKDups) },
-	"tcpi_delivered":      func(i *tcp.Info) int64 { return segments(int(i.Delivered), i.SndMSS) },
+	"tcpi_delivered":      delivered,
 	"tcpi_delivery_rate":  func(i *tcp.Info) int64 { return i.DeliveryRate },
 	"tcpi_pacing_rate":    func(i *tcp.Info) int64 { return i.PacingRate },
 	"tcpi_busy_time":      func(i *tcp.Info) int64 { return i.BusyTime.Microseconds() },
@@ -119,6 +119,11 @@ func caState(i *tcp.Info) int64 {
 		return 4
 	}
 	return 0
+}
+
+// delivered counts segments; the SYN is one, with its text.
+func delivered(i *tcp.Info) int64 {
+	return segments(int(i.Delivered), i.SndMSS) + int64(min(i.SndUna, 1))
 }
 
 func infoOptions(i *tcp.Info) int64 {

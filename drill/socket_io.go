@@ -275,6 +275,9 @@ func (r *runner) write(c *Call, _ *pendingCall) (attempt, error) {
 	if t.flags&constants["MSG_FASTOPEN"] != 0 {
 		return r.transmitFast(c, 4, t)
 	}
+	if t.errno == 0 && t.socket.waitsForText() {
+		return r.transmitFirst(t, t.socket.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0), nil
+	}
 	return r.transmit(t), nil
 }
 

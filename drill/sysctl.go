@@ -78,7 +78,7 @@ var sysctls = map[string]func(*settings, []string) error{
 // suiteDefaults are the settings that the public suites make before each
 // script (their defaults.sh), as Trivet has them.
 var suiteDefaults = []string{
-	"tcp_timestamps=1", "tcp_sack=1", "tcp_fastopen=0x70403", "tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", "tcp_syn_retries=5", "tcp_synack_retries=5",
+	"tcp_timestamps=1", "tcp_sack=1", "tcp_ecn=0", "tcp_fastopen=0x70403", "tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", "tcp_syn_retries=5", "tcp_synack_retries=5",
 	"tcp_rmem=4096 540000 15728640", "tcp_wmem=4096 262144 4194304",
 }
 

@@ -209,6 +209,16 @@ func TestFastOpenPassive(t *testing.T) {
 	}
 }
 
+// The initial window is whole: the SYN takes nothing of it.
+func TestFastOpenPassiveWindow(t *testing.T) {
+	d := acceptFast(t, "hello")
+	d.sent = d.sent[:0]
+	d.write(20_000)
+	if len(d.sent) != 10 {
+		t.Errorf("sent %v, want ten segments", d.sent)
+	}
+}
+
 // While the SYN,ACK is not answered it alone goes again; the text that followed it
 // once the handshake is over. R2 of a SYN ends the connection.
 func TestFastOpenPassiveLoss(t *testing.T) {

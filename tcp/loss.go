@@ -80,6 +80,9 @@ func (c *Conn) cwnd() int {
 func (c *Conn) congestionRoom() int {
 	l := &c.loss
 	room := c.cwnd() + int(l.inflate) - c.inFlight()
+	if c.early && c.synUnacked() {
+		room++ // the SYN takes no room
+	}
 	switch {
 	case l.frto == frtoNew:
 		// RFC 5682, Section 2.1, step 2b: two segments.
