@@ -13,9 +13,9 @@ import (
 // The measures of a drawing, in pixels.
 const (
 	svgLeft, svgRight = 230, 770 // the two time lines
-	svgWidth          = 1240
+	svgWidth          = 1560
 	svgTop            = 60
-	svgRow            = 22 // between two moments
+	svgRow            = 28 // between two moments
 	svgNotes          = svgRight + 150
 )
 
@@ -102,7 +102,7 @@ func (d *svg) text(x, y int, anchor, class, text string) {
 func (d *svg) head() {
 	d.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`,
 		svgWidth, d.height, svgWidth, d.height, html.EscapeString(d.Scenario.Title.In(d.lang)))
-	d.line(`<style>svg{background:#fff}text{font:12px ui-monospace,monospace;fill:#222}.title{font-weight:bold;font-size:15px}` +
+	d.line(`<style>svg{background:#fff}text{font:12px ui-monospace,monospace;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold;font-size:15px}` +
 		`.state{fill:#0550ae;font-weight:bold}.call{fill:#6639ba}.time{fill:#666}.lost{stroke:#b3261e}` +
 		`line{stroke:#222;stroke-width:1.2}.axis{stroke:#999}</style>`)
 	d.line(`<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">` +
