@@ -30,7 +30,7 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 		}
 	}
 	o := tcp.Open{Tuple: t, ISS: e.iss(now, &t), TSOffset: e.tsOffset(&t), Path: via.path(), Options: opt}
-	o.KnownMTU = e.paths.lookup(now, &t.RemoteAddr)
+	e.paths.tell(now, &o)
 	if i := e.timeWaits.lookup(hash, &t); i != 0 {
 		o.ISS = e.issAfter(now, &t, e.timeWaits.at(i).sndNxt)
 		e.endTimeWait(now, i, tcp.RuleTimeWaitReuse)

@@ -130,7 +130,7 @@ func (e *Engine) acceptFast(now tcp.Time, l *Listener, t *wire.FourTuple, hash u
 	hs := e.openOf(l, t)
 	hs.ISS, hs.IRS, hs.Window, hs.Peer = iss, e.seg.Seq, e.seg.Window, e.seg.Options
 	hs.ECN = tcp.AsksForECN(e.tcp, &e.seg)
-	hs.KnownMTU = e.paths.lookup(now, &hs.Tuple.RemoteAddr)
+	e.paths.tell(now, &hs.Open)
 	e.rule(now, t, tcp.RuleFastOpenAccepted)
 	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleFastOpenAccepted)
 	c := &Conn{ipID: uint16(hash), early: l}

@@ -119,7 +119,7 @@ func (e *Engine) accept(now tcp.Time, h *halfOpen) {
 // its handshake.
 func (e *Engine) establish(now tcp.Time, l *Listener, hs *tcp.Handshake, hash uint32) {
 	c := &Conn{ipID: uint16(hash)}
-	hs.KnownMTU = e.paths.lookup(now, &hs.Tuple.RemoteAddr)
+	e.paths.tell(now, &hs.Open)
 	c.tcp.Accept(now, e.tcp, hs)
 	e.attach(c, &hs.Tuple, hash)
 	c.tcp.Input(now, &e.seg)

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"time"
-
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -10,9 +8,8 @@ import (
 const (
 	// maxPaths bounds the path MTUs that are remembered.
 	maxPaths = 1024
-	// pathAge is how long: RFC 1191, Section 6.3, RFC 8201, Section 5.3: after
-	// ten minutes a larger packet is tried again.
-	pathAge = 10 * time.Minute
+	// pathAge is how long.
+	pathAge = tcp.PathMTUAge
 )
 
 // pathMTUs remembers the lower MTUs of paths, by destination, so that the next
@@ -24,14 +21,20 @@ type pathMTU struct {
 	expires tcp.Time
 }
 
-// lookup returns the MTU known of the path to a, 0 for none.
-func (m pathMTUs) lookup(now tcp.Time, a *wire.Addr) int {
+// lookup returns the MTU known of the path to a, zero for none.
+func (m pathMTUs) lookup(now tcp.Time, a *wire.Addr) pathMTU {
 	k, ok := m[*a]
 	if ok && k.expires.Due(now) {
 		delete(m, *a)
-		return 0
+		return pathMTU{}
 	}
-	return k.bytes
+	return k
+}
+
+// tell tells a connection that opens what is known of its path.
+func (m pathMTUs) tell(now tcp.Time, o *tcp.Open) {
+	k := m.lookup(now, &o.Tuple.RemoteAddr)
+	o.KnownMTU, o.KnownUntil = k.bytes, k.expires
 }
 
 // learn remembers the MTU of the path to a. When there is no room, even after

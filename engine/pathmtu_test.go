@@ -52,16 +52,16 @@ func TestPathMTUsAreBounded(t *testing.T) {
 	for i := range maxPaths + 10 {
 		m.learn(now, addr(i), 1300)
 	}
-	if len(m) != maxPaths || m.lookup(now, addr(0)) != 1300 || m.lookup(now, addr(maxPaths)) != 0 {
+	if len(m) != maxPaths || m.lookup(now, addr(0)).bytes != 1300 || m.lookup(now, addr(maxPaths)).bytes != 0 {
 		t.Errorf("%d paths of %d are known", len(m), maxPaths+10)
 	}
 	m.learn(now, addr(0), 1280)
-	if got := m.lookup(now, addr(0)); got != 1280 {
+	if got := m.lookup(now, addr(0)).bytes; got != 1280 {
 		t.Errorf("a path that was known: %d, want 1280", got)
 	}
 	now = now.Add(pathAge)
 	m.learn(now, addr(maxPaths), 1400)
-	if len(m) != 1 || m.lookup(now, addr(maxPaths)) != 1400 {
+	if len(m) != 1 || m.lookup(now, addr(maxPaths)).bytes != 1400 {
 		t.Errorf("%d paths are known after %v, want the new one", len(m), pathAge)
 	}
 }

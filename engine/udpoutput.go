@@ -192,7 +192,7 @@ func fits(t *wire.FourTuple, n, mtu int) bool {
 // datagramMTU returns the MTU of the path to dst, as far as it is known. That of
 // a path to many is not asked for (RFC 8201, Section 4).
 func (e *Engine) datagramMTU(now tcp.Time, via *Interface, dst *wire.Addr) int {
-	if known := e.datagramPaths.lookup(now, dst); known != 0 && !isMulticast(dst) {
+	if known := e.datagramPaths.lookup(now, dst).bytes; known != 0 && !isMulticast(dst) {
 		return min(known, via.MTU)
 	}
 	return via.MTU

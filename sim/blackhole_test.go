@@ -19,16 +19,18 @@ func TestPathMTUBlackHole(t *testing.T) {
 		carries int // bytes of the largest packet that gets through, 0: all
 		want    int // Info.PMTU, less at most 8
 		within  time.Duration
+		noSACK  bool
 	}{
-		{"black hole", tcp.MTUProbingBlackHole, 1300, 1300, 20 * time.Second},
-		{"just under the link's", tcp.MTUProbingBlackHole, 1490, 1490, 20 * time.Second},
-		{"under the base", tcp.MTUProbingBlackHole, 600, 600, 60 * time.Second},
-		{"always, black hole", tcp.MTUProbingAlways, 1300, 1300, 10 * time.Second},
-		{"always, none", tcp.MTUProbingAlways, 0, 1500, 10 * time.Second},
-		{"none", tcp.MTUProbingBlackHole, 0, 1500, 10 * time.Second},
+		{"black hole", tcp.MTUProbingBlackHole, 1300, 1300, 20 * time.Second, false},
+		{"without SACK", tcp.MTUProbingBlackHole, 1300, 1300, 20 * time.Second, true},
+		{"just under the link's", tcp.MTUProbingBlackHole, 1490, 1490, 20 * time.Second, false},
+		{"under the base", tcp.MTUProbingBlackHole, 600, 600, 60 * time.Second, false},
+		{"always, black hole", tcp.MTUProbingAlways, 1300, 1300, 10 * time.Second, false},
+		{"always, none", tcp.MTUProbingAlways, 0, 1500, 10 * time.Second, false},
+		{"none", tcp.MTUProbingBlackHole, 0, 1500, 10 * time.Second, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := engine.Config{TCP: tcp.Config{MTUProbing: tt.mode}}
+			cfg := engine.Config{TCP: tcp.Config{MTUProbing: tt.mode, NoSACK: tt.noSACK}}
 			p := newPair(t, 1, cfg, Symmetric(Settings{Delay: 10 * time.Millisecond, MaxPacket: tt.carries}))
 			p.quiet = true
 			client, server := p.open(tcp.Options{})

@@ -121,7 +121,7 @@ func TestNoRoute(t *testing.T) {
 
 // RFC 1191, Section 4, RFC 8201: before a link with a smaller MTU the sender is
 // told its size, sends smaller segments, and everything arrives. A silent
-// router makes a black hole.
+// router makes a black hole, and the sender finds out by itself (RFC 4821).
 func TestPathMTU(t *testing.T) {
 	for _, six := range []bool{false, true} {
 		for _, silent := range []bool{false, true} {
@@ -136,8 +136,8 @@ func TestPathMTU(t *testing.T) {
 				if s.TooLarge == 0 || (s.ErrorsSent > 0) == silent {
 					t.Errorf("%d packets were too large, %d told", s.TooLarge, s.ErrorsSent)
 				}
-				if !silent && !came {
-					t.Error("it did not come, though the sender was told")
+				if !came {
+					t.Error("it did not come")
 				}
 			})
 		}

@@ -46,6 +46,9 @@ func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
 	if is4 {
 		mtu = max(mtu, minMTU4)
 	}
+	if !c.dead() && c.quoted(seq) && c.mtuProbeTooBig(now, seq, mtu) {
+		return false
+	}
 	if c.dead() || !c.quoted(seq) || mtu >= c.path.MTU || (!is4 && mtu < minMTU6) {
 		c.rule(now, RuleICMPIgnored)
 		return false

@@ -274,6 +274,7 @@ func (c *Conn) detectLoss(now Time) {
 	if c.rate.lost != before {
 		c.rule(now, RuleLost)
 	}
+	c.judgeMTUProbe(now, c.rate.lost != before || c.loss.phase != lossOpen)
 	if wait > 0 {
 		c.setTimer(TimerReorder, now.Add(wait))
 	}
@@ -281,7 +282,7 @@ func (c *Conn) detectLoss(now Time) {
 
 // noteLost tells of a record that is thought lost, before it is marked.
 func (c *Conn) noteLost(now Time, r *sentRecord) {
-	if c.mtuProbeLost(now, r) {
+	if c.mtuProbeLost(r) {
 		return
 	}
 	n := r.len()

@@ -20,6 +20,10 @@ const (
 	MTUProbingOff
 )
 
+// PathMTUAge is how long a path MTU is believed to be the largest (RFC 1191, Section
+// 6.3; RFC 8201, Section 5.3; RFC 4821, Section 7.3).
+const PathMTUAge = 10 * time.Minute
+
 const (
 	// baseMSS is the segment size to begin with, options included (RFC 4821,
 	// Section 7.2; tcp_base_mss).
@@ -30,9 +34,6 @@ const (
 	// probeStop is the range, in bytes, that is not worth another probe
 	// (tcp_probe_threshold).
 	probeStop = 8
-	// probeAgain is after how long a larger size is tried again (RFC 4821,
-	// Section 7.3; RFC 8201, Section 5.3).
-	probeAgain = 10 * time.Minute
 	// probeWindow is the least congestion window, in segments, with which a probe
 	// is sent: its loss must be seen by what follows it.
 	probeWindow = 11
@@ -43,13 +44,25 @@ const (
 type mtuSearch struct {
 	low, high int
 	size      int          // of the probe under way, 0 for none
+	lost      bool         // it is thought lost
 	start     seqnum.Value // of the probe
 	end       seqnum.Value
 	again     Time // when to begin anew
 }
 
-// done reports whether the search has come to its end.
-func (m *mtuSearch) done() bool { return m.high-m.low < probeStop }
+// step is by how much the next probe is larger, 0 for none: half of the range, but
+// the last step up to the largest packet there is, which was not tried yet, whole.
+func (m *mtuSearch) step(largest int) int {
+	rest := m.high - m.low
+	switch half := (rest + 1) / 2; {
+	case m.high == largest && rest-half < probeStop:
+		return rest
+	case rest < probeStop:
+		return 0
+	default:
+		return half
+	}
+}
 
 // headers is what a packet has besides the MSS.
 func (c *Conn) headers() int { return -segmentRoom(c.id.LocalAddr.Is4(), 0) }
@@ -59,7 +72,7 @@ func (c *Conn) largestMTU() int { return min(c.rcv.advMSS, int(c.snd.peerMSS)) +
 
 // searchMTU begins a search above low.
 func (c *Conn) searchMTU(now Time, low, high int) {
-	c.mtu = &mtuSearch{low: low, high: high, again: now.Add(probeAgain)}
+	c.mtu = &mtuSearch{low: low, high: high, again: now.Add(PathMTUAge)}
 	c.setPathMTU(low)
 }
 
@@ -70,18 +83,40 @@ func (c *Conn) setPathMTU(mtu int) {
 	c.cc.resize(c.snd.mss)
 }
 
+// baseMTU is the packet to begin with: of baseMSS, but over IPv6 what every link
+// carries (RFC 8200, Section 5).
+func (c *Conn) baseMTU() int {
+	if c.id.LocalAddr.Is4() {
+		return baseMSS + c.headers()
+	}
+	return minMTU6
+}
+
+// payloadOf is the text of a packet of that size.
+func (c *Conn) payloadOf(size int) int {
+	n := size - c.headers()
+	if c.ts.on {
+		n -= timestampsSize
+	}
+	return n
+}
+
 // suspectBlackHole makes segments smaller after every third time-out in a row,
 // and keep doing so: RFC 4821, Section 7.7. Where they are small already, the
-// silence means something else.
+// silence means something else. What became of a probe it does not tell (Section
+// 7.6.3).
 func (c *Conn) suspectBlackHole(now Time) {
-	if c.cfg.MTUProbing == MTUProbingOff || c.count.retransmits%blackHoleTimeouts != 0 || c.snd.wnd == 0 {
+	if c.mtu != nil {
+		c.mtu.size = 0
+	}
+	if c.cfg.MTUProbing == MTUProbingOff || c.count.retransmits%blackHoleTimeouts != 0 || c.snd.wnd == 0 || c.sent == nil {
 		return
 	}
-	low, high := baseMSS+c.headers(), min(c.path.MTU, c.largestMTU())
-	if c.mtu != nil && high <= low {
+	low, high := c.baseMTU(), min(c.path.MTU, c.largestMTU())
+	if c.mtu != nil && high <= low && c.id.LocalAddr.Is4() {
 		low = max(high/2, minSndMSS+c.headers())
 	}
-	if low >= high {
+	if low >= high || min(c.sent.at(0).len(), c.snd.mss) <= c.payloadOf(low) {
 		return
 	}
 	c.rule(now, RuleBlackHole)
@@ -96,12 +131,12 @@ func (c *Conn) sendMTUProbe(now Time, out *Batch) (goOn bool) {
 	if n == 0 {
 		return true
 	}
+	m := c.mtu
 	if c.congestionRoom() < n || c.paced(now, n) < n {
 		c.usage.limited = true
 		return c.inFlight() == 0
 	}
 	c.rule(now, RuleMTUProbe)
-	m := c.mtu
 	m.size, m.start = m.low+n-c.snd.mss, c.snd.nxt
 	m.end = c.snd.nxt.Add(seqnum.Size(n))
 	c.sendNewSegment(now, out, n, false)
@@ -113,16 +148,22 @@ func (c *Conn) sendMTUProbe(now Time, out *Batch) (goOn bool) {
 // loss of the probe is noticed.
 func (c *Conn) mtuProbeSize(now Time) int {
 	m := c.mtu
-	if m.size != 0 || !c.rcv.sack || c.loss.phase != lossOpen || (c.sent != nil && c.sent.sacked+c.sent.lost > 0) {
+	if m.size != 0 || c.sacking() || c.loss.phase != lossOpen || (c.sent != nil && c.sent.sacked+c.sent.lost > 0) {
 		return 0
 	}
+	largest := max(m.low, c.largestMTU())
 	if m.again.Due(now) {
-		m.high, m.again = max(m.low, c.largestMTU()), now.Add(probeAgain)
+		m.high, m.again = largest, now.Add(PathMTUAge)
+		if c.cfg.MTUProbing == MTUProbingOff {
+			m.low = largest // at once, as ICMP will tell
+			c.setPathMTU(largest)
+		}
 	}
-	if m.done() || c.cc.window() < probeWindow*c.snd.mss {
+	step := m.step(largest)
+	if step == 0 || c.cc.window() < probeWindow*c.snd.mss {
 		return 0
 	}
-	n := c.snd.mss + (m.high-m.low+1)/2
+	n := c.snd.mss + step
 	room := min(c.windowEdge().Diff(c.snd.nxt), c.sndbuf.record(c.snd.nxt, c.unsent()))
 	if room < n+(dupThresh+1)*c.snd.mss {
 		return 0
@@ -150,12 +191,59 @@ func (c *Conn) mtuProbeAcked(now Time) {
 
 // mtuProbeLost reports whether r, which is thought lost, was a probe. RFC 4821,
 // Section 7.6.2: that says something about its size and nothing about congestion.
-func (c *Conn) mtuProbeLost(now Time, r *sentRecord) bool {
+func (c *Conn) mtuProbeLost(r *sentRecord) bool {
 	m := c.mtu
 	if m == nil || m.size == 0 || r.start != m.start {
 		return false
 	}
+	m.lost = true
+	return true
+}
+
+// judgeMTUProbe draws the conclusion when the probe is lost: packets of its size
+// do not get through. When others were lost with it, that may be congestion, and
+// its size is in doubt as before (RFC 4821, Section 7.6.2).
+func (c *Conn) judgeMTUProbe(now Time, congested bool) {
+	m := c.mtu
+	if m == nil || !m.lost {
+		return
+	}
+	if !congested {
+		c.rule(now, RuleMTUProbeLost)
+		m.high = m.size - 1
+		c.loss.force = true
+	}
+	m.size, m.lost = 0, false
+}
+
+// mtuProbeMissing reports whether it is the probe that duplicate ACKs without SACK
+// ask for. It goes again then.
+func (c *Conn) mtuProbeMissing(now Time) bool {
+	m := c.mtu
+	if m == nil || m.size == 0 || m.start != c.snd.una {
+		return false
+	}
+	m.lost = true
+	c.judgeMTUProbe(now, false)
+	c.loss.recover = c.snd.una // no more of these duplicates count
+	c.rtt.cancel()
+	c.sent.lose(0)
+	return true
+}
+
+// mtuProbeTooBig takes an ICMP message about the probe, which tells how much gets
+// through; it reports whether it is one.
+func (c *Conn) mtuProbeTooBig(now Time, seq seqnum.Value, mtu int) bool {
+	m := c.mtu
+	if m == nil || m.size <= mtu || mtu < m.low || seq != m.start || c.sent == nil {
+		return false
+	}
 	c.rule(now, RuleMTUProbeLost)
-	m.high, m.size = m.size-1, 0
+	m.high, m.size = mtu, 0
+	if i := c.sent.find(m.start); !c.sent.at(i).has(recSacked | recLost) {
+		c.sent.lose(i)
+		c.rtt.cancel()
+		c.loss.force = true
+	}
 	return true
 }

@@ -69,6 +69,9 @@ func (c *Conn) recoverOnDuplicate(now Time) {
 			c.rule(now, RuleLimitedTransmit)
 			return
 		}
+		if c.mtuProbeMissing(now) {
+			return
+		}
 		// RFC 6582, Section 3.2, step 1: once per window. An ACK of recover
 		// itself may be an echo of what was sent again needlessly.
 		if c.snd.una.LessEq(l.recover) {

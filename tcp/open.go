@@ -16,9 +16,11 @@ type Open struct {
 	Path     Path
 	Options  Options
 
-	// KnownMTU is a lower MTU that the path is known to have, in bytes; 0: none.
-	// It does not change what we announce to receive.
-	KnownMTU int
+	// KnownMTU is a lower MTU that the path is known to have, in bytes, and
+	// KnownUntil when a larger one is to be tried; 0: none. It does not change what
+	// we announce to receive.
+	KnownMTU   int
+	KnownUntil Time
 
 	// FastOpen is the option that an active open puts into its SYN: with a cookie
 	// of the peer's, the SYN waits for the first Write and carries its text;
@@ -113,8 +115,9 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 		c.rcv.shift = shiftFor(c.opt.maxRecvBuffer(cfg))
 	}
 	c.rcv.advMSS = announcedMSS(c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
-	if o.KnownMTU > 0 {
-		c.path.MTU = min(c.path.MTU, o.KnownMTU)
+	if o.KnownMTU > 0 && o.KnownMTU < c.path.MTU {
+		c.path.MTU = o.KnownMTU
+		c.mtu = &mtuSearch{low: o.KnownMTU, high: o.KnownMTU, again: o.KnownUntil}
 	}
 	c.snd.peerMSS = uint16(defaultMSS(c.id.LocalAddr.Is4()))
 	c.loss.recover, c.usage.end = o.ISS, o.ISS
@@ -250,7 +253,7 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 		// of one segment.
 		c.startCongestion(1)
 	}
-	if low := baseMSS + c.headers(); c.cfg.MTUProbing == MTUProbingAlways && low < c.path.MTU {
+	if low := c.baseMTU(); c.cfg.MTUProbing == MTUProbingAlways && low < c.path.MTU {
 		c.searchMTU(now, low, min(c.path.MTU, c.largestMTU()))
 	}
 	c.count.retransmits = 0
