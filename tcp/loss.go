@@ -276,6 +276,7 @@ func (c *Conn) detectLoss(now Time) {
 	}
 	c.judgeMTUProbe(now, c.rate.lost != before || c.loss.phase != lossOpen)
 	if wait > 0 {
+		c.stopTimer(TimerPersist) // something is in flight after all
 		c.setTimer(TimerReorder, now.Add(wait))
 	}
 }
