@@ -9,7 +9,7 @@ import (
 // any path of a data centre.
 const initialBuffer = 1 << 20
 
-// tuneRTT is the shortest round-trip time for which the receive buffer grows:
+// tuneRTT is the shortest round-trip time for which buffers grow:
 // under it initialBuffer carries 8 Gbit/s, and more in flight than the caches
 // of the machine hold only costs.
 const tuneRTT = time.Millisecond
@@ -32,10 +32,14 @@ func (o *Options) recvBuffer() int {
 
 // sendBufferSize is what the send buffer may hold by its own measure: twice the
 // congestion window, one for what is in flight and one for what follows it, as
-// with Linux.
+// with Linux. On a path as short as a TUN device, where nothing is lost and the
+// window has no bound, it stays what it is at first.
 func (c *Conn) sendBufferSize() int {
 	if c.opt.SendBuffer != 0 {
 		return c.opt.SendBuffer
+	}
+	if c.rtt.min < tuneRTT {
+		return initialBuffer
 	}
 	return max(initialBuffer, min(2*c.cc.window(), c.cfg.MaxSendBuffer))
 }
