@@ -67,6 +67,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// synPatience is how long the SYN of a user who reads first waits for text all the
+// same, with Fast Open: another goroutine may be about to write.
+const synPatience = 5 * time.Millisecond
+
 // readWait is Read with errors as they come. An empty p waits for nothing.
 func (c *Conn) readWait(p []byte) (n int, err error) {
 	now := c.shard.lock()
@@ -74,7 +78,7 @@ func (c *Conn) readWait(p []byte) (n int, err error) {
 		if n, err = c.readNow(now, p); err != syscall.EAGAIN {
 			break
 		}
-		c.e.SendSyn(now) // nobody writes first
+		c.e.SendSyn(now, synPatience) // nobody writes first
 		if c.e.Await(tcp.Readable) {
 			now = c.shard.park(now, &c.readers)
 		}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -27,9 +29,6 @@ type Conn struct {
 	dirty    bool // in the list of those that have something to send
 	attached bool // in the table
 	orphan   bool // counted as such
-
-	fastOpen  bool // the SYN had the option, and was not answered
-	fastAsked bool // it asked for a cookie
 }
 
 // Await asks for one wake once any of r holds; it reports false, and does
@@ -115,8 +114,8 @@ func (c *Conn) Abort(now tcp.Time) {
 }
 
 // SendSyn is tcp.Conn.SendSyn.
-func (c *Conn) SendSyn(now tcp.Time) {
-	if c.tcp.SendSyn(now) {
+func (c *Conn) SendSyn(now tcp.Time, patience time.Duration) {
+	if c.tcp.SendSyn(now, patience) {
 		c.engine.settle(now, c)
 	}
 }

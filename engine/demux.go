@@ -30,9 +30,6 @@ func (e *Engine) inputTCP(now tcp.Time, p *wire.Packet) {
 			return
 		}
 		n.conn.tcp.Input(now, &e.seg)
-		if n.conn.fastOpen && n.conn.tcp.State() != tcp.StateSynSent {
-			e.dialled(now, n.conn)
-		}
 		e.settle(now, n.conn)
 		return
 	}

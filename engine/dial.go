@@ -38,7 +38,6 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 	c := &Conn{ipID: uint16(hash)}
 	if opt.FastOpen {
 		e.fastOpens.tell(now, &o)
-		c.fastOpen, c.fastAsked = o.FastOpen.Present, o.FastOpen.Len == 0
 	}
 	c.tcp.Dial(now, e.tcp, &o)
 	e.attach(c, &t, hash)

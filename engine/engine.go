@@ -90,8 +90,11 @@ func (e *Engine) settle(now tcp.Time, c *Conn) {
 	if c.tcp.HasOutput() {
 		e.dirty.push(c)
 	}
-	if c.early != nil && c.tcp.State() != tcp.StateSynReceived {
+	if c.early != nil && (c.tcp.SynAcked() || c.tcp.State() == tcp.StateClosed) {
 		e.handshakeOver(now, c)
+	}
+	if c.tcp.FastOpenOver() {
+		e.dialled(now, c)
 	}
 	if c.attached {
 		switch c.tcp.State() {

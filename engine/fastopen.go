@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/subtle"
 	"encoding/binary"
 	"time"
@@ -150,102 +148,4 @@ func (e *Engine) handshakeOver(now tcp.Time, c *Conn) {
 		c.early.backlog.fast.Add(-1)
 	}
 	c.early = nil
-}
-
-// The client's part.
-const (
-	// maxFastOpens bounds the servers that are remembered.
-	maxFastOpens = 1024
-	// fastOpenPause is how long a server is not tried that failed, doubled with each
-	// failure up to fastOpenMaxPauses times (RFC 7413, Section 4.1.3; R7413-10).
-	fastOpenPause     = 60 * time.Second
-	fastOpenMaxPauses = 8
-	// fastOpenTries is how many failures are forgiven: a SYN may get lost, and its
-	// cookie not be why.
-	fastOpenTries = 2
-)
-
-// fastOpenPath is a client's and a server's address (RFC 7413, Section 4.1.3).
-type fastOpenPath struct{ local, remote wire.Addr }
-
-// fastOpens remembers cookies of servers, and who has none to give.
-type fastOpens map[fastOpenPath]fastOpen
-
-type fastOpen struct {
-	cookie   wire.FastOpen
-	mss      uint16
-	failures uint8
-	failed   tcp.Time // the last time
-	used     tcp.Time
-}
-
-// paused reports whether the server is not to be tried.
-func (f *fastOpen) paused(now tcp.Time) bool {
-	return f.failures >= fastOpenTries && now.Sub(f.failed) < fastOpenPause<<min(f.failures, fastOpenMaxPauses)
-}
-
-// tell tells a connection that opens which option its SYN has.
-func (m fastOpens) tell(now tcp.Time, o *tcp.Open) {
-	f, known := m[fastOpenPath{o.Tuple.LocalAddr, o.Tuple.RemoteAddr}]
-	switch {
-	case !known:
-		o.FastOpen.Present = true
-	case !f.paused(now):
-		o.FastOpen, o.PeerMSS = f.cookie, f.mss
-		o.FastOpen.Present = true
-	}
-}
-
-// learn takes what the SYN,ACK says: its cookie and segment size; and how the SYN
-// fared that had the option: it went again without, or the server took its text.
-// asked is whether it asked for a cookie.
-func (m *fastOpens) learn(now tcp.Time, t *wire.FourTuple, o *wire.Options, asked, again, taken bool) {
-	if *m == nil {
-		*m = make(fastOpens)
-	}
-	path := fastOpenPath{t.LocalAddr, t.RemoteAddr}
-	f, known := (*m)[path]
-	if !known && len(*m) >= maxFastOpens {
-		m.forgetOldest()
-	}
-	f.used = now
-	if o.MSS != 0 {
-		f.mss = o.MSS
-	}
-	switch {
-	case o.FastOpen.Len > 0:
-		f.cookie, f.failures = o.FastOpen, 0
-	case taken:
-		f.failures = 0
-	case again:
-		f.failures = min(f.failures+1, fastOpenMaxPauses)
-		f.failed = now
-	case asked:
-		f.failures = min(max(f.failures+1, fastOpenTries), fastOpenMaxPauses)
-		f.failed = now
-	}
-	(*m)[path] = f
-}
-
-// forgetOldest makes room.
-func (m *fastOpens) forgetOldest() {
-	var oldest fastOpenPath
-	first := true
-	for p, f := range *m {
-		if first || cmp.Or(cmp.Compare(f.used, (*m)[oldest].used), bytes.Compare(p.remote[:], oldest.remote[:]),
-			bytes.Compare(p.local[:], oldest.local[:])) < 0 {
-			oldest, first = p, false
-		}
-	}
-	delete(*m, oldest)
-}
-
-// dialled takes the answer to a SYN that had the option.
-func (e *Engine) dialled(now tcp.Time, c *Conn) {
-	c.fastOpen = false
-	if c.tcp.State() == tcp.StateClosed {
-		return
-	}
-	again, taken := c.tcp.FastOpenTried()
-	e.fastOpens.learn(now, &c.node.tuple, &e.seg.Options, c.fastAsked, again, taken)
 }

@@ -411,7 +411,7 @@ func TestFastOpenWithoutText(t *testing.T) {
 	l.Accept()
 	c := p.dialFast()
 	n := len(p.log)
-	c.SendSyn(p.a.now)
+	c.SendSyn(p.a.now, 5*time.Millisecond)
 	if p.exchange(); len(p.log) != n {
 		t.Error("the SYN did not wait for a Write that may be about to come")
 	}
@@ -512,11 +512,11 @@ func TestFastOpenPause(t *testing.T) {
 func TestFastOpensAreBounded(t *testing.T) {
 	var m fastOpens
 	tuple := func(i int) *wire.FourTuple {
-		return &wire.FourTuple{RemoteAddr: wire.Addr{0: 0xfd, 14: byte(i >> 8), 15: byte(i)}}
+		return &wire.FourTuple{RemoteAddr: wire.Addr{0: 0xfd, 14: byte(i >> 8), 15: byte(i)}, RemotePort: 80}
 	}
-	o := wire.Options{MSS: 1000, FastOpen: wire.FastOpen{Present: true, Len: 4}}
+	o := tcp.FastOpenOutcome{MSS: 1000, Cookie: wire.FastOpen{Present: true, Len: 4}}
 	for i := range maxFastOpens + 10 {
-		m.learn(tcp.Time(i+1), tuple(i), &o, true, false, false)
+		m.learn(tcp.Time(i+1), tuple(i), &o)
 	}
 	known := func(i int) bool {
 		open := tcp.Open{Tuple: *tuple(i)}
@@ -545,5 +545,124 @@ func TestFastOpenPortClosed(t *testing.T) {
 	}
 	if _, err := c.Read(p.a.now, make([]byte, 1)); err != io.EOF {
 		t.Errorf("Read: %v, want EOF", err)
+	}
+}
+
+// RFC 7413, Section 4.2: a connection counts as pending until its client has shown
+// where it is, although the server has closed it by then.
+func TestFastOpenLimitAfterClose(t *testing.T) {
+	h, l := fastHost(t, 1)
+	cookie := h.peer(addrB, 4999, 80).ask()
+	p := h.peer(addrB, 5000, 80)
+	p.synWith(cookie, "x")
+	s := p.one()
+	c := l.Accept()
+	read(t, h.now, c)
+	c.Close(h.now)
+	h.segments()
+	q := h.peer(addrB, 5001, 80)
+	q.synWith(cookie, "x")
+	if s := q.one(); s.Ack != q.seq.Add(1) {
+		t.Errorf("answer to the second SYN is %v: there is room for one", s)
+	}
+	p.seq, p.ack = p.seq.Add(2), s.Seq.Add(1)
+	p.send(wire.ACK, 0, "")
+	if n := l.backlog.fast.Load(); n != 0 {
+		t.Errorf("%d connections are pending after the handshake", n)
+	}
+}
+
+// RFC 7413, Section 4.1.3.1: Fast Open is enabled for each port, so failures count
+// for one; the cookie is good for all.
+func TestFastOpenPorts(t *testing.T) {
+	p, l := fastPair(t, 5)
+	other := p.b.listen("10.0.0.2:81", ListenOptions{})
+	p.dialFast()
+	p.exchange()
+	l.Accept()
+	dial := func(port uint16) (text string) {
+		t.Helper()
+		c, err := p.a.e.Dial(p.a.now, netip.AddrPort{}, netip.AddrPortFrom(addrB, port), tcp.Options{FastOpen: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(p.a.now, []byte("hello")); err != nil {
+			return ""
+		}
+		p.exchange()
+		_, text = p.lastSyn()
+		return text
+	}
+	for i, want := range []string{"hello", "hello", ""} {
+		if got := dial(81); got != want {
+			t.Errorf("SYN %d to the port without Fast Open has %q, want %q", i, got, want)
+		}
+		if s := other.Accept(); want != "" && (s == nil || read(t, p.b.now, s) != "hello") {
+			t.Errorf("the text of connection %d did not arrive", i)
+		}
+	}
+	if got := dial(80); got != "hello" {
+		t.Errorf("the SYN to the port with Fast Open has %q", got)
+	}
+}
+
+// RFC 7413, Section 4.1.3.1: a client must remember servers that do not answer at
+// all, for a middlebox may have blocked the connection for its SYN with text; the
+// pause grows with each time (R7413-10).
+func TestFastOpenNoAnswer(t *testing.T) {
+	p, l := fastPair(t, 5)
+	p.dialFast()
+	p.exchange()
+	l.Accept()
+	lose := func() {
+		t.Helper()
+		c := p.dialFast()
+		if _, err := c.Write(p.a.now, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			p.a.output()
+			if next := p.a.e.NextTimeout(); next != 0 {
+				p.a.now = next
+				p.a.e.Advance(next)
+			}
+		}
+		if c.State() != tcp.StateClosed {
+			t.Fatalf("state %v", c.State())
+		}
+	}
+	paused := func() bool {
+		o := tcp.Open{Tuple: wire.FourTuple{LocalAddr: wire.AddrFrom(addrA), RemoteAddr: wire.AddrFrom(addrB), RemotePort: 80}}
+		p.a.e.fastOpens.tell(p.a.now, &o)
+		return !o.FastOpen.Present
+	}
+	for _, want := range []time.Duration{4 * time.Minute, 8 * time.Minute, 16 * time.Minute} {
+		lose()
+		p.a.now = p.a.now.Add(want - time.Minute)
+		if !paused() {
+			t.Errorf("tried again before %v", want)
+		}
+		p.a.now = p.a.now.Add(2 * time.Minute)
+		if paused() {
+			t.Errorf("not tried after %v", want)
+		}
+	}
+}
+
+// Options.FastOpenNoCookie, and a listener that asks for none.
+func TestFastOpenNoCookie(t *testing.T) {
+	p := newPair(t, Config{})
+	l := p.b.listen("10.0.0.2:80", ListenOptions{FastOpen: 5, FastOpenAnyone: true})
+	c, err := p.a.e.Dial(p.a.now, netip.AddrPort{}, l.Addr(), tcp.Options{FastOpen: true, FastOpenNoCookie: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write(p.a.now, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	p.exchange()
+	f, text := p.lastSyn()
+	if s := l.Accept(); f.Present || text != "hello" || s == nil || !c.Info(p.a.now).SynData {
+		t.Errorf("the SYN has %v and %q; accepted %v", f, text, s)
 	}
 }

@@ -6,7 +6,7 @@ import "syscall"
 // is sent; what the peer sends later is still taken and can be read, as with
 // shutdown(SHUT_RD) on Linux.
 func (c *Conn) CloseRead(now Time) error {
-	if c.state == StateClosed || c.state == StateSynSent {
+	if c.unconnected() {
 		return syscall.ENOTCONN
 	}
 	c.readEnd = true
@@ -17,7 +17,7 @@ func (c *Conn) CloseRead(now Time) error {
 // CloseWrite sends FIN after the queued data: RFC 9293, Section 3.10.4, CLOSE.
 // The other direction stays open. A second call does nothing.
 func (c *Conn) CloseWrite(now Time) error {
-	if c.state == StateClosed || c.state == StateSynSent {
+	if c.unconnected() {
 		return syscall.ENOTCONN
 	}
 	c.call(now, "close-write", 0, nil)
@@ -25,11 +25,20 @@ func (c *Conn) CloseWrite(now Time) error {
 	return nil
 }
 
+// unconnected reports whether there is nothing yet, or no more, to shut down.
+func (c *Conn) unconnected() bool {
+	return c.state == StateClosed || (c.state == StateSynSent && !c.goneAhead())
+}
+
 func (c *Conn) closeWrite(now Time) {
 	if c.finWant {
 		return
 	}
 	switch c.state {
+	case StateSynSent:
+		// By Fast Open: the FIN follows when the SYN is acknowledged.
+		c.finWant = true
+		c.sendWaitingSyn(now)
 	case StateSynReceived, StateEstablished:
 		// In SYN-RECEIVED, unless data flows already, the buffer is empty: the FIN
 		// can follow at once.
@@ -55,7 +64,7 @@ func (c *Conn) Close(now Time) {
 	switch {
 	case c.dead():
 		c.rcvbuf.clear()
-	case c.state == StateSynSent:
+	case c.state == StateSynSent && !(c.goneAhead() && (c.sndbuf.size > 0 || c.finWant)):
 		c.die(now, nil, RuleCloseSynSent)
 	case c.rcvbuf.size > 0:
 		c.wants.reset = true

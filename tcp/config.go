@@ -236,6 +236,10 @@ type Options struct {
 	// is for requests that may be repeated. Refusal and time-out are told later, by
 	// Read or Write.
 	FastOpen bool
+	// FastOpenNoCookie lets the text go with the SYN although the peer gave no
+	// cookie, and without the option: for peers in a network of one's own that take
+	// the text of every SYN (TCP_FASTOPEN_NO_COOKIE).
+	FastOpenNoCookie bool
 
 	// Congestion is the congestion control (TCP_CONGESTION): one of Congestions.
 	// Zero, and what is not known: Config.Congestion.

@@ -7,13 +7,17 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-// fastOpen is what an active open by TCP Fast Open (RFC 7413) has to remember
-// until the handshake is over.
+// fastOpen is what an open by TCP Fast Open (RFC 7413) has to remember until the
+// handshake is over.
 type fastOpen struct {
-	option  wire.FastOpen // of the first SYN
-	waiting bool          // the SYN waits for the first text
-	again   bool          // the SYN went a second time, without the option
-	text    int           // bytes that went with it
+	option    wire.FastOpen // of the first SYN, or of the SYN,ACK
+	answer    wire.FastOpen // of the peer's SYN,ACK
+	text      int           // bytes that went with the SYN
+	taken     bool          // of which the peer acknowledged some
+	early     bool          // the user goes on before the handshake is over
+	waiting   bool          // the SYN waits for the first text
+	again     bool          // the SYN went a second time, without the option
+	blackHole bool          // nothing came through after the handshake
 }
 
 // maxOptions is what the options of a SYN take at most.
@@ -23,10 +27,11 @@ const maxOptions = 40
 // the first Write, whose text it carries (TCP_FASTOPEN_CONNECT); without, it asks
 // for one.
 func (c *Conn) beginFastOpen(o *Open) {
-	if !o.FastOpen.Present {
+	if !o.FastOpen.Present && !o.SynText {
 		return
 	}
-	c.fast = &fastOpen{option: o.FastOpen, waiting: o.FastOpen.Len > 0}
+	early := o.FastOpen.Len > 0 || o.SynText
+	c.fast = &fastOpen{option: o.FastOpen, early: early, waiting: early}
 	if o.PeerMSS != 0 {
 		c.snd.peerMSS = o.PeerMSS
 		c.setMSS()
@@ -35,6 +40,10 @@ func (c *Conn) beginFastOpen(o *Open) {
 
 // waitsForText reports whether the SYN waits for the first text.
 func (c *Conn) waitsForText() bool { return c.fast != nil && c.fast.waiting }
+
+// goneAhead reports whether the user of an active open went on before the end of
+// the handshake: what was written is to be sent even if the user closes by then.
+func (c *Conn) goneAhead() bool { return c.fast != nil && c.fast.early && c.state == StateSynSent }
 
 // open reports whether data flows: after the handshake, and before its end where
 // the SYN had a cookie (RFC 7413, Section 4.2.2).
@@ -53,17 +62,18 @@ func (c *Conn) synRoom() int {
 	return max(0, mss-maxOptions)
 }
 
-// synPatience is how long the SYN of a user who reads first waits all the same:
-// another goroutine may be about to write.
-const synPatience = 5 * time.Millisecond
-
 // SendSyn tells that the user waits for the peer: a SYN that waits for the first
-// Write goes soon, without text. It reports whether there is one.
-func (c *Conn) SendSyn(now Time) bool {
-	if !c.waitsForText() || c.timerRunning(TimerDelayedAck) {
+// Write goes without text, unless there is some after the given time. It reports
+// whether there is one.
+func (c *Conn) SendSyn(now Time, patience time.Duration) bool {
+	switch {
+	case !c.waitsForText():
 		return false
+	case patience == 0:
+		c.sendWaitingSyn(now)
+	case !c.timerRunning(TimerDelayedAck):
+		c.setTimer(TimerDelayedAck, now.Add(patience))
 	}
-	c.setTimer(TimerDelayedAck, now.Add(synPatience))
 	return true
 }
 
@@ -114,7 +124,7 @@ func (c *Conn) synTextAcked(now Time, seg *wire.Segment) {
 		return
 	}
 	acked := min(seg.Ack.Diff(c.snd.una), f.text)
-	c.synData = acked == f.text
+	c.synData, f.taken = acked == f.text, acked > 0
 	if acked > 0 {
 		d := c.newDelivery(now, seg)
 		c.snd.una = c.snd.una.Add(seqnum.Size(acked))
@@ -136,11 +146,63 @@ func (c *Conn) synTextAcked(now Time, seg *wire.Segment) {
 	c.rtt.cancel()
 }
 
-// FastOpenTried tells of an active open whose SYN had the Fast Open option, once
-// the SYN,ACK is there: whether the SYN went again without it, and whether the
-// peer took the text.
-func (c *Conn) FastOpenTried() (again, taken bool) {
-	return c.fast != nil && c.fast.again, c.synData
+// SynAcked reports whether the peer acknowledged our SYN: it is where it says to be.
+func (c *Conn) SynAcked() bool { return c.snd.synAcked }
+
+// fastOpenTimeouts is after how many time-outs in a row a path is suspected to
+// swallow what follows a SYN with text, as Linux has it.
+const fastOpenTimeouts = 2
+
+// suspectFastOpen looks at a time-out. Some middleboxes let text pass with the SYN
+// and nothing after it: the peer took ours, and was not heard of since.
+func (c *Conn) suspectFastOpen() {
+	if c.synData && !c.passive && c.count.retransmits == fastOpenTimeouts && c.count.bytesReceived == 0 && !c.finRcvd {
+		c.fast = &fastOpen{blackHole: true}
+	}
+}
+
+// FastOpenOutcome is what became of an active open by Fast Open: what RFC 7413,
+// Section 4.1.3, wants to be remembered of the peer.
+type FastOpenOutcome struct {
+	Cookie wire.FastOpen // of the SYN,ACK
+	MSS    uint16        // of the SYN,ACK, in bytes; 0: there was none
+	// The SYN asked for a cookie; it went again without; there was text in it; the
+	// peer took some of that.
+	Asked, Again, Text, Taken bool
+	// Failed: the connection failed before it was open. BlackHole: what was sent
+	// after the SYN was never answered.
+	Failed, BlackHole bool
+}
+
+// FastOpenOver reports whether TakeFastOpen may have something to tell.
+func (c *Conn) FastOpenOver() bool { return c.fast != nil && (c.snd.synAcked || c.dead()) }
+
+// TakeFastOpen returns the outcome of an active open by Fast Open, once, and later
+// that of a black hole, if there seems to be one. ok is false when there is nothing
+// to tell.
+func (c *Conn) TakeFastOpen() (o FastOpenOutcome, ok bool) {
+	if !c.FastOpenOver() {
+		return o, false
+	}
+	f := c.fast
+	c.fast = nil
+	if c.passive || !(c.snd.synAcked || c.err != nil) {
+		return o, false // of a listener's, or the user gave up
+	}
+	return FastOpenOutcome{
+		Cookie: f.answer, MSS: c.synMSS(),
+		Asked: f.option.Present && f.option.Len == 0, Again: f.again,
+		Text: f.text > 0, Taken: f.taken,
+		Failed: !c.snd.synAcked && c.err != nil, BlackHole: f.blackHole,
+	}, true
+}
+
+// synMSS is the segment size that the peer announced, 0 before.
+func (c *Conn) synMSS() uint16 {
+	if !c.snd.synAcked {
+		return 0
+	}
+	return c.snd.peerMSS
 }
 
 // AcceptFast makes c a passive open in SYN-RECEIVED by a SYN with a good cookie:
@@ -168,6 +230,9 @@ func (c *Conn) AcceptFast(now Time, cfg *Config, h *Handshake, syn *wire.Segment
 		c.count.dataSegsIn, c.count.lastDataRecv = 1, now
 		c.synData = true
 		c.takeText(now, syn)
+		// The window is what any SYN,ACK offers, where there is room for it.
+		edge := c.rcv.nxt.Add(seqnum.Size(synWindow(c.opt)))
+		c.rcv.adv = seqnum.Max(c.rcv.adv, seqnum.Min(edge, c.freeEdge()))
 	}
 	c.account()
 }

@@ -123,8 +123,8 @@ func TestFastOpenSynAgain(t *testing.T) {
 		}
 		d.in(answer)
 		d.want(want)
-		if again, got := d.c.FastOpenTried(); !again || got != taken {
-			t.Errorf("FastOpenTried = %v, %v, want true, %v", again, got, taken)
+		if o, ok := d.c.TakeFastOpen(); !ok || !o.Again || !o.Text || o.Taken != taken {
+			t.Errorf("TakeFastOpen = %+v, %v, want it to have gone again, taken: %v", o, ok, taken)
 		}
 	}
 }
@@ -209,16 +209,6 @@ func TestFastOpenPassive(t *testing.T) {
 	}
 }
 
-// The initial window is whole: the SYN takes nothing of it.
-func TestFastOpenPassiveWindow(t *testing.T) {
-	d := acceptFast(t, "hello")
-	d.sent = d.sent[:0]
-	d.write(20_000)
-	if len(d.sent) != 10 {
-		t.Errorf("sent %v, want ten segments", d.sent)
-	}
-}
-
 // While the SYN,ACK is not answered it alone goes again; the text that followed it
 // once the handshake is over. R2 of a SYN ends the connection.
 func TestFastOpenPassiveLoss(t *testing.T) {
@@ -282,5 +272,214 @@ func (d *driver) drop(n int) {
 	d.t.Helper()
 	if m, err := d.c.Read(d.now, make([]byte, n)); m != n || err != nil {
 		d.t.Fatalf("Read = %v, %v, want %v", m, err, n)
+	}
+}
+
+// acceptFastOf is acceptFast with a SYN of that window.
+func acceptFastOf(t *testing.T, text, window int, mod ...func(*driver)) *driver {
+	t.Helper()
+	d := newDriver(t, mod...)
+	h := &Handshake{Open: d.open, IRS: testIRS, Peer: wire.Options{MSS: 1000}, Window: uint16(window)}
+	syn := wire.Segment{Seq: testIRS, Flags: wire.SYN, Window: uint16(window), Options: h.Peer, Count: 1}
+	if text > 0 {
+		syn.Append(block.Chunk{Data: pattern(0, text)})
+	}
+	d.c.AcceptFast(d.now, d.cfg, h, &syn, wire.FastOpen{})
+	d.output()
+	return d
+}
+
+// RFC 7413, Section 4.2.2: before the handshake is over a server sends as much as
+// the window of the SYN and its initial window let it: all of both, since the SYN
+// takes no room.
+func TestFastOpenPassiveWindow(t *testing.T) {
+	for _, window := range []int{10_000, 60_000} {
+		d := acceptFastOf(t, 5, window)
+		d.want("S. 0:0(0) ack 6")
+		d.write(20_000)
+		if n := len(d.sent); n != 10 {
+			t.Errorf("%d segments sent with a window of %d, want 10", n, window)
+		}
+		if i := d.c.Info(d.now); i.InFlight != 10_000 {
+			t.Errorf("%d bytes in flight with a window of %d", i.InFlight, window)
+		}
+	}
+}
+
+// A SYN that leaves no room holds the text back, and nothing probes it: the SYN,ACK
+// goes again, and the ACK of the handshake brings the window.
+func TestFastOpenPassiveZeroWindow(t *testing.T) {
+	d := acceptFastOf(t, 5, 0)
+	d.want("S. 0:0(0) ack 6")
+	d.write(500)
+	d.want()
+	d.advance(initialRTO)
+	d.want("S. 0:0(0) ack 6")
+	d.in(seg{f: wire.ACK, seq: 6, ack: 1})
+	d.want("P. 1:501(500) ack 6")
+}
+
+// The SYN,ACK offers what every SYN,ACK offers, the text of the SYN notwithstanding;
+// a user who reads that brings no window update, unless the window is small.
+func TestFastOpenPassiveRead(t *testing.T) {
+	d := acceptFastOf(t, 1000, 60_000, withAllOptions)
+	d.want("S. 0:0(0) ack 1001 win 65535")
+	d.in(seg{f: wire.ACK, seq: 1001, ack: 1})
+	d.read(0, 1000)
+	d.want()
+	d = acceptFastOf(t, 1500, 60_000, withOptions(Options{RecvBuffer: 2304}))
+	d.want("S. 0:0(0) ack 1501 win 804")
+	d.read(0, 1500)
+	d.want(". 1:1(0) ack 1501 win 2304")
+}
+
+// The user of a connection that was writable at once may close it at once: what was
+// written goes, and goes again where the server refuses it, and the FIN follows.
+func TestFastOpenCloseEarly(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		ack   int
+		want  []string
+		close func(*driver)
+	}{
+		{"close-write, taken", 501, []string{"F. 501:501(0) ack 1"}, closeWriteEarly},
+		{"close-write, refused", 1, []string{"P. 1:501(500) ack 1", "F. 501:501(0) ack 1"}, closeWriteEarly},
+		{"close, taken", 501, []string{"F. 501:501(0) ack 1"}, closeEarly},
+		{"close, refused", 1, []string{"P. 1:501(500) ack 1", "F. 501:501(0) ack 1"}, closeEarly},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := dialFast(t)
+			d.synText(500, 500)
+			d.want("S 0:500(500)")
+			tt.close(d)
+			d.wantState(StateSynSent)
+			d.wantWrite(syscall.EPIPE)
+			answer := synAck
+			answer.ack = tt.ack
+			d.in(answer)
+			d.want(tt.want...)
+			d.wantState(StateFinWait1)
+			d.in(seg{f: wire.ACK | wire.FIN, seq: 1, ack: 502})
+			d.wantState(StateTimeWait)
+		})
+	}
+}
+
+func closeWriteEarly(d *driver) {
+	d.t.Helper()
+	if err := d.c.CloseWrite(d.now); err != nil {
+		d.t.Errorf("CloseWrite: %v", err)
+	}
+}
+
+func closeEarly(d *driver) { d.c.Close(d.now) }
+
+// One that is shut down before anything was written is opened for its FIN; one that
+// is closed unused sends nothing.
+func TestFastOpenCloseUnused(t *testing.T) {
+	d := dialFast(t)
+	closeWriteEarly(d)
+	d.output()
+	d.want("S 0:0(0)")
+	d.in(synAck)
+	d.want("F. 1:1(0) ack 1")
+
+	d = dialFast(t)
+	d.c.Close(d.now)
+	d.output()
+	d.want()
+	d.wantState(StateClosed)
+	if o, ok := d.c.TakeFastOpen(); ok {
+		t.Errorf("TakeFastOpen = %+v of a connection that was never tried", o)
+	}
+
+	d = newDriver(t)
+	d.open.FastOpen.Present = true
+	d.dial()
+	if err := d.c.CloseWrite(d.now); err != syscall.ENOTCONN {
+		t.Errorf("CloseWrite without a cookie: %v, want ENOTCONN", err)
+	}
+}
+
+// Options.FastOpenNoCookie: the text goes with the SYN without the option.
+func TestFastOpenNoCookie(t *testing.T) {
+	d := newDriver(t)
+	d.open.SynText = true
+	d.c.Dial(d.now, d.cfg, &d.open)
+	d.output()
+	d.want()
+	if m, err := d.c.Write(d.now, pattern(0, 400)); m != 400 || err != nil {
+		t.Fatalf("Write = %v, %v", m, err)
+	}
+	d.output()
+	d.want("S 0:400(400)")
+	if d.last.Options.FastOpen.Present {
+		t.Errorf("the SYN has %v", d.last.Options.FastOpen)
+	}
+}
+
+// RFC 7413, Section 4.1.3.1: what the client is to remember of the server: no
+// answer at all, an ICMP error, a reset; nothing when the user gave up.
+func TestFastOpenOutcome(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*driver)
+		want FastOpenOutcome
+		none bool
+	}{
+		{
+			name: "cookie and segment size",
+			do: func(d *driver) {
+				s := synAck
+				s.ack, s.opt.FastOpen = 501, testCookie
+				d.in(s)
+			},
+			want: FastOpenOutcome{Cookie: testCookie, MSS: 1000, Text: true, Taken: true},
+		},
+		{name: "refused", do: func(d *driver) { d.in(synAck) }, want: FastOpenOutcome{MSS: 1000, Text: true}},
+		{name: "silence", do: func(d *driver) { d.advance(time.Hour) }, want: FastOpenOutcome{Text: true, Again: true, Failed: true}},
+		{name: "reset", do: func(d *driver) { d.in(seg{f: wire.RST | wire.ACK, ack: 501}) }, want: FastOpenOutcome{Text: true, Failed: true}},
+		{
+			name: "unreachable",
+			do:   func(d *driver) { d.c.ICMPError(d.now, ours(0), syscall.EHOSTUNREACH, true) },
+			want: FastOpenOutcome{Text: true, Failed: true},
+		},
+		{name: "aborted", do: func(d *driver) { d.c.Abort(d.now) }, none: true},
+		{name: "under way", do: func(*driver) {}, none: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := dialFast(t)
+			d.synText(500, 500)
+			tt.do(d)
+			if o, ok := d.c.TakeFastOpen(); ok == tt.none || o != tt.want {
+				t.Errorf("TakeFastOpen = %+v, %v, want %+v, %v", o, ok, tt.want, !tt.none)
+			}
+			if o, ok := d.c.TakeFastOpen(); ok {
+				t.Errorf("TakeFastOpen = %+v again", o)
+			}
+		})
+	}
+}
+
+// A path that takes the text of the SYN and nothing after it is suspected after two
+// time-outs in a row (R7413-10); not so when the peer was heard.
+func TestFastOpenBlackHole(t *testing.T) {
+	for _, heard := range []bool{false, true} {
+		d := dialFast(t)
+		d.synText(500, 500)
+		all := synAck
+		all.ack = 501
+		d.in(all)
+		if _, ok := d.c.TakeFastOpen(); !ok {
+			t.Fatal("TakeFastOpen has nothing to tell of the SYN,ACK")
+		}
+		if heard {
+			d.in(seg{f: wire.ACK, seq: 1, ack: 501, n: 10})
+		}
+		d.write(300)
+		d.advance(10 * time.Second)
+		if o, ok := d.c.TakeFastOpen(); ok == heard || o.BlackHole == heard {
+			t.Errorf("TakeFastOpen = %+v, %v, the peer was heard: %v", o, ok, heard)
+		}
 	}
 }

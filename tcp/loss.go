@@ -65,6 +65,9 @@ func (c *Conn) inFlight() int {
 	if c.sent != nil {
 		n -= c.sent.lost + c.sent.sacked
 	}
+	if n > 0 && c.early && c.synUnacked() {
+		n-- // the SYN takes no room from the text behind it
+	}
 	return n
 }
 
@@ -80,9 +83,6 @@ func (c *Conn) cwnd() int {
 func (c *Conn) congestionRoom() int {
 	l := &c.loss
 	room := c.cwnd() + int(l.inflate) - c.inFlight()
-	if c.early && c.synUnacked() {
-		room++ // the SYN takes no room
-	}
 	switch {
 	case l.frto == frtoNew:
 		// RFC 5682, Section 2.1, step 2b: two segments.

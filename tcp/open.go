@@ -26,8 +26,10 @@ type Open struct {
 	// of the peer's, the SYN waits for the first Write and carries its text;
 	// without, it asks for one (RFC 7413). PeerMSS is the peer's MSS option of the
 	// connection before, which bounds that text; 0: not known.
+	// SynText lets the SYN carry text without a cookie.
 	FastOpen wire.FastOpen
 	PeerMSS  uint16
+	SynText  bool
 }
 
 // Handshake is what a listener remembers of a half-open connection and hands
@@ -134,6 +136,9 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 	c.rcv.up = c.rcv.nxt
 	if o.MSS != 0 {
 		c.snd.peerMSS = o.MSS
+	}
+	if c.fast != nil {
+		c.fast.answer = o.FastOpen
 	}
 	c.ts.on = o.HasTS && !c.cfg.NoTimestamps
 	if c.ts.on {
@@ -266,6 +271,9 @@ func (c *Conn) established(now Time, seg *wire.Segment, rule Rule) {
 	}
 	c.setState(now, StateEstablished, rule)
 	c.startKeepAlive(now)
+	if c.finWant {
+		c.setState(now, StateFinWait1, RuleClose) // closed in SYN-SENT
+	}
 }
 
 // lostSynRTO is the time-out for data after a SYN timed out (RFC 6298, Section

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"io"
+	"math"
 	"syscall"
 
 	"github.com/trivet-net/trivet/seqnum"
@@ -134,12 +135,15 @@ func (c *Conn) announceShrunk(free seqnum.Value, unit seqnum.Size) uint16 {
 // windowFreed asks for a window update after the user read, when the window
 // can at least double and the gain is worth a segment (SHLD-14, SC-29).
 func (c *Conn) windowFreed() {
-	if !c.state.Synchronized() || c.finRcvd || c.dead() {
+	if !c.open() || c.finRcvd || c.dead() {
 		return
 	}
 	told := c.rcv.adv
 	if c.rcv.shrunk {
 		told = c.rcv.told
+	}
+	if c.early && c.count.dataSegsIn == 1 && told.Diff(c.rcv.nxt) >= math.MaxUint16/2 {
+		return // a SYN,ACK cannot offer more than 64 KiB: what is sent next does
 	}
 	gain := c.freeEdge().Diff(told)
 	if gain >= c.worthTelling() && gain >= told.Diff(c.rcv.nxt) {

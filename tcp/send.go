@@ -112,8 +112,8 @@ func (c *Conn) dataStart() seqnum.Value {
 // of our FIN, once there is one.
 func (c *Conn) dataEnd() seqnum.Value { return c.dataStart().Add(seqnum.Size(c.sndbuf.size)) }
 
-// windowEdge is the right edge of the send window.
-func (c *Conn) windowEdge() seqnum.Value { return c.snd.una.Add(c.snd.wnd) }
+// windowEdge is the right edge of the send window. That of a SYN begins after ours.
+func (c *Conn) windowEdge() seqnum.Value { return c.dataStart().Add(c.snd.wnd) }
 
 // unsent returns how many bytes were never sent.
 func (c *Conn) unsent() int {

@@ -19,8 +19,8 @@ func (c *Conn) inputSynSent(now Time, seg *wire.Segment) {
 		c.die(now, syscall.ECONNREFUSED, RuleSynSentReset)
 	case seg.Flags.Has(wire.RST):
 		c.rule(now, RuleSynSentResetIgnored)
-	case seg.Flags.Has(wire.SYN | wire.FIN):
-		c.rule(now, RuleSynSentSynFin) // as Linux (DIS-3)
+	case seg.Flags.Has(wire.SYN|wire.FIN) && !hasAck:
+		c.rule(now, RuleSynSentSynFin) // as Linux (DIS-3), unless it knows our SYN
 	case !seg.Flags.Has(wire.SYN):
 		c.rule(now, RuleSynSentIgnored)
 	default:

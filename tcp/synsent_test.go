@@ -24,7 +24,7 @@ func TestSynSent(t *testing.T) {
 		{"SYN,ACK of nothing", seg{f: wire.SYN | wire.ACK, ack: 0}, StateSynSent, "R 0:0(0)", RuleSynSentBadAck, nil},
 		{"SYN", seg{f: wire.SYN}, StateSynReceived, "S. 0:0(0) ack 1", RuleSimultaneousOpen, nil},
 		{"SYN,FIN", seg{f: wire.SYN | wire.FIN}, StateSynSent, "", RuleSynSentSynFin, nil},
-		{"SYN,FIN,ACK", seg{f: wire.SYN | wire.FIN | wire.ACK, ack: 1}, StateSynSent, "", RuleSynSentSynFin, nil},
+		{"SYN,FIN,ACK", seg{f: wire.SYN | wire.FIN | wire.ACK, ack: 1}, StateCloseWait, ". 1:1(0) ack 2", RuleFin, nil},
 		{"RST,ACK", seg{f: wire.RST | wire.ACK, seq: 77, ack: 1}, StateClosed, "", RuleSynSentReset, syscall.ECONNREFUSED},
 		{"RST", seg{f: wire.RST}, StateSynSent, "", RuleSynSentResetIgnored, nil},
 		{"RST,ACK of nothing", seg{f: wire.RST | wire.ACK, ack: 0}, StateSynSent, "", RuleSynSentBadAck, nil},

@@ -130,6 +130,7 @@ func (c *Conn) retransmitTimeout(now Time) {
 		c.wants.syn = true
 		return
 	}
+	c.suspectFastOpen()
 	c.suspectBlackHole(now)
 	c.loseByTimeout(now, first)
 }
