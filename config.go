@@ -66,9 +66,20 @@ type Config struct {
 	// SynBacklog bounds the half-open connections of one listener, shared
 	// evenly by the shards. Zero: 1024.
 	SynBacklog int
-	// NoSynCookies drops SYNs when the SYN queue is full, instead of answering
-	// with a cookie that remembers for us (RFC 4987, Section 3.6).
-	NoSynCookies bool
+	// SynCookies says which SYNs are answered with a cookie that remembers for us
+	// (RFC 4987, Section 3.6): those that find the SYN queue full
+	// (engine.CookiesWhenFull, the default), all, or none.
+	SynCookies engine.SynCookies
+	// CookieSecret, from a cryptographic source, makes the SYN cookies of several
+	// hosts that share an address, so that each takes the ACK of a cookie that another
+	// sent; their clocks must agree to half a minute. Keys derived from it change
+	// every hour. Zero: a cookie is good for the host that made it.
+	CookieSecret [32]byte
+	// Flood, if not nil, is told of SYN floods: a second after a listener's SYN queue
+	// was found full, and when a minute went by in which it was not. With
+	// engine.CookiesAlways there is no queue to be full. Flood is called from a
+	// goroutine of its own for each listener, and must not wait for Stack.Close.
+	Flood func(Flood)
 	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
 	SynAckRetries int
 
@@ -109,6 +120,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: TimeWait is %v, not %v to %v", ErrConfig, c.TimeWait, minTimeWait, maxTimeWait)
 	case c.MaxTimeWait < 0 || c.MaxBacklog < 0 || c.SynBacklog < 0 || c.SynAckRetries < 0 || c.TCP.MaxMemory < 0:
 		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
+	case c.SynCookies > engine.CookiesNever:
+		return c, fmt.Errorf("%w: SynCookies is %d", ErrConfig, c.SynCookies)
 	case c.SendBuffer < 0 || c.RecvBuffer < 0:
 		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
 	case !tcp.KnownCongestion(c.TCP.Congestion):
@@ -150,8 +163,8 @@ func (c *Config) share(limit int) int {
 	return (limit + c.Shards - 1) / c.Shards
 }
 
-// engine returns the configuration of one shard.
-func (c *Config) engine(shard int) engine.Config {
+// engine returns the configuration of one shard. start is when its clock begins.
+func (c *Config) engine(shard int, start time.Time) engine.Config {
 	cfg := engine.Config{
 		Secret:        c.Secret,
 		TCP:           c.TCP,
@@ -161,7 +174,9 @@ func (c *Config) engine(shard int) engine.Config {
 		MaxTimeWait:   c.share(c.MaxTimeWait),
 		TimeWaitReset: c.TimeWaitReset,
 		SynBacklog:    c.share(c.SynBacklog),
-		NoSynCookies:  c.NoSynCookies,
+		SynCookies:    c.SynCookies,
+		CookieSecret:  c.CookieSecret,
+		CookieEpoch:   time.Duration(start.UnixNano()),
 		SynAckRetries: c.SynAckRetries,
 		MaxBacklog:    c.MaxBacklog,
 		FirstPort:     c.FirstPort,

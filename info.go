@@ -108,6 +108,9 @@ func (s *Stats) add(t *engine.Stats) {
 	}
 	s.ListenOverflows += t.ListenOverflows
 	s.ListenDrops += t.ListenDrops
+	s.CookiesSent += t.CookiesSent
+	s.CookiesAccepted += t.CookiesAccepted
+	s.CookiesRefused += t.CookiesRefused
 	s.TimeWaitOverflows += t.TimeWaitOverflows
 	s.OrphanOverflows += t.OrphanOverflows
 	s.ResetsSuppressed += t.ResetsSuppressed

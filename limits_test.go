@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/link"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -32,7 +33,7 @@ func flood(t *testing.T, l link.Link, n int, port uint16, flags wire.Flags) {
 func TestLimitsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := link.Pair(1500, link.PairOptions{})
-		s := newHost(t, trivet.Config{Shards: 4, SynBacklog: 8, NoSynCookies: true, ResetRate: 40}, a,
+		s := newHost(t, trivet.Config{Shards: 4, SynBacklog: 8, SynCookies: engine.CookiesNever, ResetRate: 40}, a,
 			[]netip.Prefix{netip.MustParsePrefix("10.0.0.1/8")})
 		defer closeHost(t, s)
 		ln, err := s.Listen("tcp", ":80")

@@ -135,12 +135,19 @@ func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) 
 		Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort,
 		FastOpen: lc.FastOpen, FastOpenKeys: lc.FastOpenKeys,
 	}
+	if s.cfg.Flood != nil {
+		o.Flooded = func() {
+			before := o.Backlog.SynOverflows() - 1
+			s.running.Go(func() { l.watchFlood(o.Backlog, before) })
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, net.ErrClosed
 	}
 	if err := l.bind(addr, o); err != nil {
+		close(l.closed)
 		return nil, sysError("bind", err)
 	}
 	s.listeners[l] = struct{}{}

@@ -54,7 +54,7 @@ func New(cfg Config) (*Stack, error) {
 	}
 	s := &Stack{cfg: cfg, start: time.Now(), listeners: make(map[*Listener]struct{})}
 	for i := range cfg.Shards {
-		s.shards = append(s.shards, &shard{stack: s, engine: engine.New(cfg.engine(i))})
+		s.shards = append(s.shards, &shard{stack: s, engine: engine.New(cfg.engine(i, s.start))})
 	}
 	return s, s.attach(link.Loopback(loopbackMTU), true, loopbackPrefixes)
 }

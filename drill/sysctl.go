@@ -248,10 +248,7 @@ func (s *settings) setCookies(n []int) error {
 	if len(n) != 1 || n[0] < 0 || n[0] > 2 {
 		return strconv.ErrRange
 	}
-	s.engine.NoSynCookies = n[0] == 0
-	if n[0] == 2 {
-		s.engine.SynBacklog = -1
-	}
+	s.engine.SynCookies = [...]engine.SynCookies{engine.CookiesNever, engine.CookiesWhenFull, engine.CookiesAlways}[n[0]]
 	return nil
 }
 

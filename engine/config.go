@@ -33,11 +33,15 @@ type Config struct {
 	TimeWaitReset bool
 
 	// SynBacklog bounds the half-open connections of one listener. Zero: 1024.
-	// Negative: none, every SYN is answered with a cookie or dropped.
 	SynBacklog int
-	// NoSynCookies drops SYNs when the SYN queue is full, instead of answering
-	// them with SYN cookies (RFC 4987, Section 3.6).
-	NoSynCookies bool
+	// SynCookies says which SYNs are answered with cookies. Zero:
+	// CookiesWhenFull.
+	SynCookies SynCookies
+	// CookieSecret, and CookieEpoch, the time of some clock at which now is 0, are
+	// shared by hosts behind one address, of which any may get the ACK of another's
+	// cookie. Zero: Secret, and no such host.
+	CookieSecret [32]byte
+	CookieEpoch  time.Duration
 	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
 	SynAckRetries int
 	// MaxBacklog caps a listener's backlog (somaxconn). Zero: 4096.

@@ -178,8 +178,8 @@ func TestECNAsked(t *testing.T) {
 		{"ECE alone", Config{}, ece, 0, 0},
 		{"a SYN that is marked itself", Config{}, cwr | ece, 2, 0},
 		{"off", Config{TCP: tcp.Config{ECN: tcp.ECNOff}}, cwr | ece, 0, 0},
-		{"cookie", Config{SynBacklog: -1}, cwr | ece, 0, ece},
-		{"cookie, off", Config{SynBacklog: -1, TCP: tcp.Config{ECN: tcp.ECNOff}}, cwr | ece, 0, 0},
+		{"cookie", Config{SynCookies: CookiesAlways}, cwr | ece, 0, ece},
+		{"cookie, off", Config{SynCookies: CookiesAlways, TCP: tcp.Config{ECN: tcp.ECNOff}}, cwr | ece, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHost(t, tt.cfg, addrA)
@@ -263,7 +263,7 @@ func TestDefaults(t *testing.T) {
 // RFC 4987, Section 3 (R4987-1): the half-open connections of all listeners
 // together are bounded, too.
 func TestHalfOpenOfAllListeners(t *testing.T) {
-	h := newHost(t, Config{NoSynCookies: true}, addrA)
+	h := newHost(t, Config{SynCookies: CookiesNever}, addrA)
 	h.listen("10.0.0.1:80", ListenOptions{})
 	h.e.halfOpen = maxHalfOpen
 	h.peer(addrB, 5000, 80).send(wire.SYN, 0, "")

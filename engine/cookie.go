@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/trivet-net/trivet/seqnum"
@@ -16,14 +17,26 @@ import (
 //
 // count being minutes. What else the SYN offered goes into the lowest bits of
 // the timestamp, which the client echoes; a client without timestamps gets
-// neither window scaling nor SACK. Cookies are sent only while the SYN queue is
-// full. When the ACK that completes the handshake is lost, the host does not
-// know of the connection: a client that waits to be spoken to may hang.
+// neither window scaling nor SACK. When the ACK that completes the handshake is
+// lost, the host does not know of the connection: a client that waits to be
+// spoken to may hang.
+
+// SynCookies says which SYNs are answered with cookies.
+type SynCookies uint8
+
+// The SYNs that are answered with cookies, as net.ipv4.tcp_syncookies has it.
+const (
+	CookiesWhenFull SynCookies = iota // those that find the SYN queue full
+	CookiesAlways                     // all: there is no SYN queue
+	CookiesNever                      // none: they are dropped when it is full
+)
 
 const (
 	cookiePeriod = time.Minute
 	// cookieAge is for how many periods a cookie is good.
 	cookieAge = 2
+	// cookieKeyPeriods is for how many the keys are.
+	cookieKeyPeriods = 60
 	// cookieMask covers the part of a cookie below the count.
 	cookieMask = 1<<24 - 1
 )
@@ -51,28 +64,90 @@ func cookieSizes(t *wire.FourTuple) *[4]uint16 {
 	return &cookieMSS6
 }
 
-func cookieCount(now tcp.Time) uint32 { return uint32(now / tcp.Time(cookiePeriod)) }
+// cookieCount is the number of the period at now, on the clock that hosts share.
+func (e *Engine) cookieCount(now tcp.Time) uint32 {
+	return uint32((time.Duration(now) + e.cfg.CookieEpoch) / cookiePeriod)
+}
+
+// cookieKeys are the keys of an hour's cookies: of all of a cookie, and of its lower
+// part, which changes with time.
+type cookieKeys struct {
+	hour     uint32 // from 1
+	all, low key
+}
+
+// cookieKeys returns the keys of a period. Two are kept, for a cookie of the hour
+// before may still be good. RFC 4987, Section 3.6: the secret changes often enough
+// that what one was used for tells nothing about the next.
+func (e *Engine) cookieKeys(count uint32) *cookieKeys {
+	hour := count/cookieKeyPeriods + 1
+	k := &e.cookies[hour%2]
+	if k.hour != hour {
+		label := binary.LittleEndian.AppendUint32([]byte("cookie"), hour)
+		k.hour, k.all = hour, deriveKey(e.cookieSecret(), string(label))
+		k.low = deriveKey(e.cookieSecret(), string(label)+", lower part")
+	}
+	return k
+}
+
+// cookieSecret is what makes cookies, and the timestamps that go with them.
+func (e *Engine) cookieSecret() *[32]byte {
+	if e.sharesCookies() {
+		return &e.cfg.CookieSecret
+	}
+	return &e.cfg.Secret
+}
+
+// sharesCookies reports whether other hosts make cookies that are good here.
+func (e *Engine) sharesCookies() bool { return e.cfg.CookieSecret != [32]byte{} }
 
 // cookie returns the cookie for a SYN with sequence number irs. data is less
 // than 2^24.
 func (e *Engine) cookie(t *wire.FourTuple, irs seqnum.Value, count, data uint32) seqnum.Value {
-	low := (uint32(e.keys.cookieLow.hashWith(t, count)) + data) & cookieMask
-	return seqnum.Value(uint32(e.keys.cookie.hashStrong(t)) + uint32(irs) + count<<24 + low)
+	k := e.cookieKeys(count)
+	low := (uint32(k.low.hashWith(t, count)) + data) & cookieMask
+	return seqnum.Value(uint32(k.all.hashStrong(t)) + uint32(irs) + count<<24 + low)
 }
 
 // cookieData returns what a cookie says, and whether it is one of ours that is
 // not too old.
 func (e *Engine) cookieData(now tcp.Time, t *wire.FourTuple, irs, cookie seqnum.Value) (data uint32, ok bool) {
-	x := uint32(cookie) - uint32(e.keys.cookie.hashStrong(t)) - uint32(irs)
-	count := cookieCount(now)
-	age := (count - x>>24) & 0xff
-	data = (x - uint32(e.keys.cookieLow.hashWith(t, count-age))) & cookieMask
-	return data, age < cookieAge && data < uint32(len(cookieMSS))
+	newest := e.cookieCount(now)
+	for count := newest; newest-count < cookieAge; count-- {
+		k := e.cookieKeys(count)
+		x := uint32(cookie) - uint32(k.all.hashStrong(t)) - uint32(irs)
+		if x>>24 != count&0xff {
+			continue
+		}
+		data = (x - uint32(k.low.hashWith(t, count))) & cookieMask
+		return data, data < uint32(len(cookieMSS))
+	}
+	return 0, false
+}
+
+// wantsCookie reports whether a SYN to l is answered with a cookie. Those that
+// find the SYN queue full are counted.
+func (e *Engine) wantsCookie(l *Listener) bool {
+	if l.backlog.full(e.cfg.MaxBacklog) {
+		return false
+	}
+	full := e.queueFull(l)
+	if full {
+		l.synOverflow()
+	}
+	switch e.cfg.SynCookies {
+	case CookiesAlways:
+		return true
+	case CookiesNever:
+		return false
+	}
+	return full
 }
 
 // sendCookie answers the SYN in e.seg with a cookie.
 func (e *Engine) sendCookie(now tcp.Time, l *Listener, t *wire.FourTuple) {
 	e.rule(now, t, tcp.RuleCookieSent)
+	e.stats.CookiesSent++
 	l.cookieAt = now
 	o := &e.seg.Options
 	mss := uint32(0)
@@ -97,7 +172,7 @@ func (e *Engine) sendCookie(now tcp.Time, l *Listener, t *wire.FourTuple) {
 		}
 		seg.Options.TSVal = cookieTimestamp(seg.Options.TSVal, &seg.Options, o.WScale, ecn)
 	}
-	seg.Seq, seg.Ack = e.cookie(t, e.seg.Seq, cookieCount(now), mss), e.seg.Seq.Add(1)
+	seg.Seq, seg.Ack = e.cookie(t, e.seg.Seq, e.cookieCount(now), mss), e.seg.Seq.Add(1)
 	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
 	e.send(now, t, seg)
 }
@@ -123,9 +198,9 @@ func cookieTimestamp(tsval uint32, agreed *wire.Options, wscale uint8, ecn bool)
 }
 
 // awaitsCookies reports whether the listener sent a cookie not long ago: else
-// an ACK is none, whatever it says.
+// an ACK is none, whatever it says, unless another host may have sent one.
 func (l *Listener) awaitsCookies(now tcp.Time) bool {
-	return l.cookieAt != 0 && now.Sub(l.cookieAt) < cookieAge*cookiePeriod
+	return l.engine.sharesCookies() || l.cookieAt != 0 && now.Sub(l.cookieAt) < cookieAge*cookiePeriod
 }
 
 // acceptCookie makes a connection if the segment in e.seg acknowledges a cookie,
@@ -148,6 +223,7 @@ func (e *Engine) acceptCookie(now tcp.Time, l *Listener, t *wire.FourTuple, hash
 	}
 	_, hs.RcvWScale, hs.RcvWindow = tcp.SynAckOptions(now, e.tcp, &hs)
 	e.rule(now, t, tcp.RuleCookieAccepted)
+	e.stats.CookiesAccepted++
 	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleCookieAccepted)
 	e.establish(now, l, &hs, hash)
 	return true

@@ -21,6 +21,7 @@ type Engine struct {
 	paths     pathMTUs // that TCP has learnt
 	fastOpens fastOpens
 	fastKeys  fastOpenKeys
+	cookies   [2]cookieKeys
 	timers    timers
 	ports     portSlots
 	resets    limiter
@@ -53,6 +54,10 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	cfg = cfg.withDefaults()
 	e := &Engine{cfg: cfg, tcp: tcp.NewConfig(cfg.TCP), keys: newKeys(&cfg.Secret)}
+	if e.sharesCookies() {
+		// What a cookie's timestamp began, any of them goes on with.
+		e.keys.timestamp = deriveKey(&cfg.CookieSecret, "timestamp offset")
+	}
 	e.resets, e.errors = newLimiter(cfg.ResetRate), newLimiter(cfg.ICMPRate)
 	return e
 }

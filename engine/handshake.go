@@ -16,6 +16,7 @@ func (e *Engine) inputListen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 		// An old duplicate, or for a half-open connection that is forgotten.
 		if l.awaitsCookies(now) {
 			e.rule(now, t, tcp.RuleCookieRefused)
+			e.stats.CookiesRefused++
 		} else {
 			e.rule(now, t, tcp.RuleListenAck)
 		}
@@ -24,7 +25,7 @@ func (e *Engine) inputListen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 		e.rule(now, t, tcp.RuleListenSynFin) // dropped, as Linux does (DIS-3)
 	case !f.Has(wire.SYN):
 		e.rule(now, t, tcp.RuleListenIgnored)
-	case !l.backlog.full(e.cfg.MaxBacklog) && e.queueFull(l) && !e.cfg.NoSynCookies:
+	case e.wantsCookie(l):
 		e.sendCookie(now, l, t)
 	case e.admit(now, l, t):
 		e.addHalfOpen(now, l, t, hash, e.iss(now, t))

@@ -19,10 +19,19 @@ type Backlog struct {
 	tickets atomic.Uint32 // handed out to connections in the order they came
 
 	fast, fastLimit atomic.Int32 // opened by Fast Open, before the end of the handshake
+
+	synOverflows atomic.Uint64
+	flooded      atomic.Bool // ListenOptions.Flooded was called
 }
 
 // NewBacklog returns a backlog that lets n+1 connections wait, as Linux counts.
 func NewBacklog(n int) *Backlog { return &Backlog{limit: max(n, 0)} }
+
+// SynOverflows is how many SYNs found the SYN queue full.
+func (b *Backlog) SynOverflows() uint64 { return b.synOverflows.Load() }
+
+// EndFlood lets ListenOptions.Flooded be called again.
+func (b *Backlog) EndFlood() { b.flooded.Store(false) }
 
 func (b *Backlog) waiting() int { return int(b.count.Load()) }
 
@@ -71,6 +80,9 @@ type ListenOptions struct {
 	// FastOpenAnyone takes the text of every SYN, without a cookie: for networks in
 	// which nobody forges addresses (TCP_FASTOPEN_NO_COOKIE).
 	FastOpenAnyone bool
+	// Flooded, if not nil, is called when a SYN finds the SYN queue full, and not
+	// again until Backlog.EndFlood. It must not call the engine.
+	Flooded func()
 	// Waker is told when Accept has a connection (tcp.Readable).
 	Waker Waker
 }
@@ -82,6 +94,7 @@ type Listener struct {
 	options tcp.Options
 	backlog *Backlog
 	waker   Waker
+	flooded func()
 	share   bool // SO_REUSEPORT
 
 	fastAnyone bool
@@ -109,7 +122,7 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 	}
 	l := &Listener{
 		engine: e, options: opt.Options, backlog: opt.Backlog, waker: opt.Waker, share: opt.ReusePort,
-		addr: netip.AddrPortFrom(ip, addr.Port()), fastAnyone: opt.FastOpenAnyone,
+		addr: netip.AddrPortFrom(ip, addr.Port()), fastAnyone: opt.FastOpenAnyone, flooded: opt.Flooded,
 	}
 	if l.backlog == nil {
 		l.backlog = NewBacklog(e.cfg.MaxBacklog)
@@ -133,6 +146,14 @@ func (e *Engine) Listen(now tcp.Time, addr netip.AddrPort, opt ListenOptions) (*
 		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventCall, Tuple: t, Call: "listen"})
 	}
 	return l, nil
+}
+
+// synOverflow counts a SYN that finds the SYN queue full.
+func (l *Listener) synOverflow() {
+	l.backlog.synOverflows.Add(1)
+	if l.flooded != nil && !l.backlog.flooded.Load() && l.backlog.flooded.CompareAndSwap(false, true) {
+		l.flooded()
+	}
 }
 
 // portInUse reports whether a connection or TIME-WAIT record uses the port of

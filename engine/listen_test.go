@@ -347,7 +347,7 @@ func TestBacklogShared(t *testing.T) {
 // RFC 4987, Section 3: the half-open connections of a listener are bounded;
 // other listeners and connections go on.
 func TestSynQueueFull(t *testing.T) {
-	h := newHost(t, Config{SynBacklog: 10, NoSynCookies: true}, addrA)
+	h := newHost(t, Config{SynBacklog: 10, SynCookies: CookiesNever}, addrA)
 	l := h.listen("10.0.0.1:80", ListenOptions{})
 	other := h.listen("10.0.0.1:81", ListenOptions{})
 	for i := range uint16(100) {

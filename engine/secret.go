@@ -20,8 +20,6 @@ type keys struct {
 	port      key // where the search for a port starts
 	slot      key // which counter it uses
 	spread    key // among listeners that share a port
-	cookie    key // of all of a SYN cookie
-	cookieLow key // of its lower part, which changes with time
 	fragment  key // where identifications of fragmented datagrams begin
 	delay     key // of random times, which reports about groups wait for
 }
@@ -34,8 +32,6 @@ func newKeys(secret *[32]byte) keys {
 		port:      deriveKey(secret, "port"),
 		slot:      deriveKey(secret, "port slot"),
 		spread:    deriveKey(secret, "listener"),
-		cookie:    deriveKey(secret, "cookie"),
-		cookieLow: deriveKey(secret, "cookie, lower part"),
 		fragment:  deriveKey(secret, "fragment identification"),
 		delay:     deriveKey(secret, "delay"),
 	}
@@ -66,7 +62,8 @@ func (e *Engine) issAfter(now tcp.Time, t *wire.FourTuple, last seqnum.Value) se
 
 // tsOffset returns what is added to the timestamp clock for this 4-tuple, so
 // that timestamps tell nothing about the host (RFC 7323, Section 7.1). It is
-// the same for every incarnation: timestamps of one 4-tuple only grow.
+// the same for every incarnation: timestamps of one 4-tuple only grow. Hosts that
+// share cookies count from the same time.
 func (e *Engine) tsOffset(t *wire.FourTuple) uint32 {
-	return uint32(e.keys.timestamp.hashStrong(t))
+	return uint32(e.keys.timestamp.hashStrong(t)) + tcp.TSVal(tcp.Time(e.cfg.CookieEpoch), 0)
 }

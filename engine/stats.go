@@ -12,6 +12,9 @@ type Stats struct {
 	Drops                          [wire.NumDrops]uint64
 	ListenOverflows                uint64 // accept queue full
 	ListenDrops                    uint64 // SYNs dropped for any reason
+	CookiesSent                    uint64
+	CookiesAccepted                uint64 // ACKs that made a connection
+	CookiesRefused                 uint64 // ACKs that were of no cookie, or of one too old
 	TimeWaitOverflows              uint64 // records removed early
 	OrphanOverflows                uint64 // orphans reset because there were too many
 	ResetsSuppressed               uint64 // over ResetRate

@@ -38,7 +38,7 @@ func flood() []*Scenario {
 			Cite: "RFC 4987 2, 3.1",
 			own:  knobs,
 			config: func(s *stage, _, server *engine.Config) {
-				server.SynBacklog, server.NoSynCookies = s.number("queue"), true
+				server.SynBacklog, server.SynCookies = s.number("queue"), engine.CookiesNever
 			},
 			play: func(s *stage) { playFlood(s, false) },
 		},

@@ -93,6 +93,7 @@ func (f *hostFlags) open() (*host, error) {
 		TimeWait: 2 * f.msl,
 		Resolve:  resolve,
 		LinkDown: func(_ link.Link, err error) { h.down <- err },
+		Flood:    func(f trivet.Flood) { fmt.Fprintf(os.Stderr, "trivet: %v\n", f) },
 	})
 	if errors.Is(err, trivet.ErrConfig) {
 		return nil, &usageError{err}
