@@ -36,7 +36,11 @@ func (c *Capture) packet(at tcp.Time, data []byte) {
 	packet, cut := whole(data)
 	tuple, seg := parse(packet)
 	if seg == nil {
-		c.Other[kind(data)]++
+		what := kind(data)
+		if cut && what == "damaged TCP" {
+			what = "cut before the end of the TCP header"
+		}
+		c.Other[what]++
 		return
 	}
 	if cut {

@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -47,40 +48,62 @@ type source interface {
 	ReadPacketData() ([]byte, gopacket.CaptureInfo, error)
 }
 
-// Read reads a capture to its end, or as far as it makes sense. The error is
-// ErrFormat, or why not even the beginning could be read.
+// Read reads a capture to its end, or as far as it makes sense, also one that
+// gzip has compressed. The error is ErrFormat, or why not even the beginning
+// could be read.
 func Read(r io.Reader) (*Capture, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	magic, err := in.Peek(4)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %d bytes are too short", ErrFormat, len(magic))
+	if err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("capture: %w", err)
+		}
+		in = bufio.NewReaderSize(z, 1<<16)
+		magic, _ = in.Peek(4)
 	}
 	c := &Capture{Other: map[string]int{}}
-	var packets source
-	var link func(int) layers.LinkType
-	if bytes.Equal(magic, []byte{0x0a, 0x0d, 0x0d, 0x0a}) {
-		ng, err := pcapgo.NewNgReader(&bounded{in}, pcapgo.NgReaderOptions{WantMixedLinkType: true, SkipUnknownVersion: true})
-		if err != nil {
-			return nil, fmt.Errorf("capture: the pcapng header: %w", err)
-		}
-		packets = ng
-		link = func(i int) layers.LinkType {
-			device, err := ng.Interface(i)
-			if err != nil {
-				return layers.LinkTypeRaw
-			}
-			return device.LinkType
-		}
-	} else {
-		old, err := pcapgo.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %v", ErrFormat, err)
-		}
-		packets = old
-		link = func(int) layers.LinkType { return old.LinkType() }
+	switch {
+	case len(magic) < 4:
+		return nil, fmt.Errorf("%w: %d bytes are too short", ErrFormat, len(magic))
+	case bytes.Equal(magic, []byte{0x0a, 0x0d, 0x0d, 0x0a}):
+		return c, c.readPcapng(in)
+	case magic[0] == 0x1f: // nor would the reader unpack what is packed twice
+		return nil, ErrFormat
 	}
-	c.read(packets, link)
-	return c, nil
+	return c, c.readPcap(in)
+}
+
+// readPcapng reads the packets of a pcapng file.
+func (c *Capture) readPcapng(in *bufio.Reader) error {
+	guard := &blocks{in: in}
+	packets, err := pcapgo.NewNgReader(guard, pcapgo.NgReaderOptions{WantMixedLinkType: true, SkipUnknownVersion: true})
+	if err != nil {
+		return fmt.Errorf("capture: the pcapng header: %w", err)
+	}
+	c.read(packets, func(i int) layers.LinkType {
+		device, err := packets.Interface(i)
+		if err != nil {
+			return layers.LinkTypeRaw
+		}
+		return device.LinkType
+	})
+	if guard.damaged > 0 {
+		c.Other["damaged blocks"] = guard.damaged
+	}
+	return nil
+}
+
+// readPcap reads the packets of a file in the old format.
+func (c *Capture) readPcap(in *bufio.Reader) error {
+	packets, err := pcapgo.NewReader(in)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	// What the file says of itself is no reason to hold more.
+	packets.SetSnaplen(min(packets.Snaplen(), maxPacket))
+	c.read(packets, func(int) layers.LinkType { return packets.LinkType() })
+	return nil
 }
 
 // read takes packet after packet.
@@ -98,15 +121,14 @@ func (c *Capture) read(packets source, link func(int) layers.LinkType) {
 			return
 		}
 		c.Packets++
-		c.packet(tcp.Time(info.Timestamp.UnixNano()), strip(link(info.InterfaceIndex), data))
+		at, kind := tcp.Time(info.Timestamp.UnixNano()), link(info.InterfaceIndex)
+		if !known(kind) {
+			c.Other[linkName(kind)]++
+			continue
+		}
+		c.packet(at, strip(kind, data))
 	}
 }
-
-// bounded keeps a length field in a file from asking for more memory than the
-// largest packet needs: it gives large reads in pieces.
-type bounded struct{ r io.Reader }
-
-func (b *bounded) Read(p []byte) (int, error) { return b.r.Read(p[:min(len(p), maxPacket)]) }
 
 // Notes say, in a language, what could not be read or shown.
 func (c *Capture) Notes(lang trace.Lang) []string {
@@ -124,12 +146,8 @@ func (c *Capture) Notes(lang trace.Lang) []string {
 	if c.Cut > 0 {
 		say("Of %d segments the capture has only the beginning: their data is unknown.", "有 %d 个报文段只抓到开头，其数据未知。", c.Cut)
 	}
-	other := 0
-	for _, n := range c.Other {
-		other += n
-	}
-	if other > 0 {
-		say("%d packets are not shown: %s.", "有 %d 个包没有显示：%s。", other, countText(c.Other))
+	if len(c.Other) > 0 {
+		say("Packets that are not shown: %s.", "没有显示的包：%s。", countText(c.Other, lang))
 	}
 	return notes
 }
