@@ -3,7 +3,6 @@ package lab
 import (
 	"time"
 
-	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/sim"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
@@ -48,12 +47,6 @@ func loss() []*Scenario {
 				"后面没有报文段，就不会有重复确认。约两个往返之后，发送方重发最后一个报文段作为探测，比重传超时早得多。",
 			},
 			Cite: "RFC 8985 7",
-			config: func(_ *stage, client, server *engine.Config) {
-				// The ACK of the probe echoes the time stamp of the last segment in
-				// order, from which RACK takes it for an ACK of the original (RFC
-				// 8985, Section 6.2, Step 2).
-				client.TCP.NoTimestamps, server.TCP.NoTimestamps = true, true
-			},
 			play: playTailLoss,
 		},
 		{

@@ -15,6 +15,8 @@ type delivery struct {
 	high   seqnum.Value // the highest that arrived now
 	limit  seqnum.Value // what lies before it was outstanding at the last time-out
 
+	cum seqnum.Value // what lies before it is acknowledged; the rest, SACK reports
+
 	// The timestamp echoed, as time of our clock; ecrKnown if there is one.
 	ecr      uint32
 	ecrKnown bool
@@ -64,8 +66,14 @@ func (d *delivery) deliver(r *sentRecord) {
 // ambiguous reports whether what arrived may be an earlier copy of r: the
 // timestamp echoed is from before it went again, or that was less than the
 // shortest round trip ago.
+//
+// Behind a gap the echo says nothing: the receiver goes on echoing the segment
+// before the gap (RFC 7323, Section 4.3), so that it is older than whatever SACK
+// reports. Taken for a sign there, it would hide from RACK the arrival of every
+// tail loss probe that leaves a gap (RFC 8985, Section 7.4.1). Linux never looks
+// at it.
 func (d *delivery) ambiguous(r *sentRecord) bool {
-	if d.ecrKnown && int32(d.ecr-TSVal(r.sentAt, d.offset)) < 0 {
+	if d.ecrKnown && r.end.LessEq(d.cum) && int32(d.ecr-TSVal(r.sentAt, d.offset)) < 0 {
 		return true
 	}
 	return d.now.Sub(r.sentAt) < d.minRTT

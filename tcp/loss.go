@@ -98,7 +98,8 @@ func (c *Conn) congestionRoom() int {
 // newDelivery prepares to gather what seg delivers.
 func (c *Conn) newDelivery(now Time, seg *wire.Segment) delivery {
 	d := delivery{
-		now: now, minRTT: c.rtt.least(), fack: c.rack.fack, high: c.rack.fack, limit: c.snd.una, offset: c.ts.offset,
+		now: now, minRTT: c.rtt.least(), fack: c.rack.fack, high: c.rack.fack, limit: c.snd.una,
+		cum: seg.Ack, offset: c.ts.offset,
 	}
 	if c.loss.phase == lossTimedOut {
 		d.limit = c.loss.recover

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
 
@@ -173,7 +174,9 @@ func TestLeastRoundTrip(t *testing.T) {
 }
 
 // RFC 8985, Section 6.2, step 2 (R8985-3): a segment that went again tells a
-// round trip only if it is its last copy that was answered.
+// round trip only if it is its last copy that was answered. The timestamp echoed
+// tells that of what is acknowledged; of what SACK reports it tells nothing, as
+// the receiver echoes what came before the gap (RFC 7323, Section 4.3).
 func TestAmbiguousCopy(t *testing.T) {
 	sent := Time(10 * time.Second)
 	for _, tt := range []struct {
@@ -181,16 +184,19 @@ func TestAmbiguousCopy(t *testing.T) {
 		flags recordFlags
 		ecr   time.Duration // after sent; negative: there are no timestamps
 		at    time.Duration
+		cum   seqnum.Value
 		sure  bool
 	}{
-		{"once only", 0, -1, 5 * ms, true},
-		{"again, less than a round trip ago", recResent, -1, 5 * ms, false},
-		{"again, a round trip ago", recResent, -1, 25 * ms, true},
-		{"again, an older echo", recResent, 0, 25 * ms, false},
-		{"again, its own echo", recResent, 1 * ms, 25 * ms, true},
+		{"once only", 0, -1, 5 * ms, 2, true},
+		{"again, less than a round trip ago", recResent, -1, 5 * ms, 2, false},
+		{"again, a round trip ago", recResent, -1, 25 * ms, 2, true},
+		{"again, an older echo", recResent, 0, 25 * ms, 2, false},
+		{"again, its own echo", recResent, 1 * ms, 25 * ms, 2, true},
+		{"again, an older echo, by SACK", recResent, 0, 25 * ms, 1, true},
+		{"again, an older echo, by SACK, less than a round trip ago", recResent, 0, 5 * ms, 1, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := delivery{now: sent.Add(tt.at), minRTT: 20 * ms}
+			d := delivery{now: sent.Add(tt.at), minRTT: 20 * ms, cum: tt.cum}
 			if tt.ecr >= 0 {
 				d.ecr, d.ecrKnown = TSVal(sent.Add(tt.ecr-ms), 0), true
 			}
