@@ -92,32 +92,41 @@ func (r *runner) transmitFast(c *Call, i int, t transfer) (attempt, error) {
 	case s.conn.State() == tcp.StateSynSent && s.conn.Ready()&tcp.Writable == 0:
 		return done(failed(syscall.EALREADY)), nil
 	}
-	s.connecting = s.connecting && s.conn.Ready()&tcp.Connected == 0
-	if nonblock && s.connecting {
-		return done(failed(syscall.EINPROGRESS)), nil
-	}
 	return r.transmitFirst(t, nonblock), nil
 }
 
-// transmitFirst is the attempt of a writing call whose text goes with the SYN. One
-// that may wait does so until that is answered.
+// transmitFirst is the attempt of a writing call whose text goes with the SYN, or
+// of one that connects and has no text. One that may wait does so until the SYN is
+// answered.
 func (r *runner) transmitFirst(t transfer, nonblock bool) attempt {
 	s, try := t.socket, r.transmit(t)
+	if t.n == 0 && s.waitsForText() {
+		s.conn.SendSyn(r.now, 0)
+		s.connecting = true
+	}
+	s.connecting = s.connecting && s.conn.Ready()&tcp.Connected == 0
+	if nonblock && s.connecting {
+		return done(failed(syscall.EINPROGRESS))
+	}
 	var o outcome
-	over := false
+	over, opening := false, s.conn.State() == tcp.StateSynSent
 	return func() (outcome, bool) {
+		if e := s.peekError(); e != 0 && opening && !nonblock && s.conn.State() == tcp.StateClosed {
+			s.failed = 0
+			return failed(e), true
+		}
 		if !over && s.conn.Ready()&(tcp.Connected|tcp.Writable) != 0 {
 			s.connecting = false
 			o, over = try()
 		}
-		if nonblock || !over {
+		if nonblock {
 			return o, over
 		}
-		if e := s.peekError(); e != 0 && s.conn.State() == tcp.StateClosed {
-			s.failed = 0
-			return failed(e), true
+		if !over && t.n > 0 {
+			s.conn.Await(tcp.Writable)
 		}
-		return o, s.conn.State() != tcp.StateSynSent
+		opening = s.conn.State() == tcp.StateSynSent
+		return o, over && !opening
 	}
 }
 

@@ -38,6 +38,9 @@ func (c *Conn) Await(r tcp.Ready) bool {
 		return false
 	}
 	c.awaited |= r
+	if r&tcp.Writable != 0 {
+		c.tcp.ExpectText()
+	}
 	return true
 }
 

@@ -666,3 +666,51 @@ func TestFastOpenNoCookie(t *testing.T) {
 		t.Errorf("the SYN has %v and %q; accepted %v", f, text, s)
 	}
 }
+
+// Who waits to write tells so by Await: the rest of the text goes with the ACK of
+// the SYN,ACK.
+func TestFastOpenAwaitWritable(t *testing.T) {
+	p, l := fastPair(t, 5)
+	p.dialFast()
+	p.exchange()
+	l.Accept()
+	c := p.dialFast()
+	text := []byte(strings.Repeat("x", 2000))
+	n, err := c.Write(p.a.now, text)
+	if err != syscall.EAGAIN || !c.Await(tcp.Writable) {
+		t.Fatalf("Write = %v, %v", n, err)
+	}
+	before := len(p.log)
+	p.exchange()
+	if got := len(p.log) - before; got != 2 {
+		t.Errorf("%d packets, want SYN and SYN,ACK", got)
+	}
+	if _, err := c.Write(p.a.now, text[n:]); err != nil {
+		t.Fatal(err)
+	}
+	p.exchange()
+	if s := parse(t, p.log[before+2]); s.Flags != wire.ACK|wire.PSH || len(s.text) != 2000-n {
+		t.Errorf("the SYN,ACK is answered by %v", s)
+	}
+}
+
+// A reset says nothing of Fast Open, most of the time: the port was closed. But two
+// in a row may be the work of a middlebox that cannot stand text in a SYN.
+func TestFastOpenResets(t *testing.T) {
+	p, l := fastPair(t, 5)
+	p.dialFast()
+	p.exchange()
+	l.Accept()
+	l.Close(p.b.now)
+	p.exchange()
+	for i, want := range []bool{true, true, false} {
+		c := p.dialFast()
+		if _, err := c.Write(p.a.now, []byte("hello")); (err == nil) != want {
+			t.Errorf("Write %d before the SYN,ACK: %v", i, err)
+		}
+		p.exchange()
+		if err := c.TakeError(); err != syscall.ECONNREFUSED {
+			t.Errorf("connection %d: %v, want ECONNREFUSED", i, err)
+		}
+	}
+}

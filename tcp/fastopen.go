@@ -16,7 +16,9 @@ type fastOpen struct {
 	taken     bool          // of which the peer acknowledged some
 	early     bool          // the user goes on before the handshake is over
 	waiting   bool          // the SYN waits for the first text
+	textWaits bool          // a Write waits for the end of the handshake
 	again     bool          // the SYN went a second time, without the option
+	refused   bool          // by a reset
 	blackHole bool          // nothing came through after the handshake
 }
 
@@ -75,6 +77,21 @@ func (c *Conn) SendSyn(now Time, patience time.Duration) bool {
 		c.setTimer(TimerDelayedAck, now.Add(patience))
 	}
 	return true
+}
+
+// ExpectText tells that a user waits to write more than went with the SYN: the ACK
+// of the SYN,ACK is delayed, so that it goes with that text, as on Linux.
+func (c *Conn) ExpectText() {
+	if c.fast != nil {
+		c.fast.textWaits = true
+	}
+}
+
+// delaysHandshakeAck reports whether the ACK of the SYN,ACK may wait for text that
+// is about to be written: after Options.DeferAccept (tcp(7), TCP_DEFER_ACCEPT) and
+// ExpectText.
+func (c *Conn) delaysHandshakeAck() bool {
+	return c.cfg.DelayedAck > 0 && (c.opt.DeferAccept > 0 || (c.fast != nil && c.fast.textWaits))
 }
 
 // sendWaitingSyn lets the SYN go that waits for text, with what there is.
@@ -169,8 +186,9 @@ type FastOpenOutcome struct {
 	// The SYN asked for a cookie; it went again without; there was text in it; the
 	// peer took some of that.
 	Asked, Again, Text, Taken bool
-	// Failed: the connection failed before it was open. BlackHole: what was sent
-	// after the SYN was never answered.
+	// Failed: the connection failed before it was open, and not by a reset, which
+	// has other reasons most of the time. BlackHole: what was sent after the SYN was
+	// never answered.
 	Failed, BlackHole bool
 }
 
@@ -193,7 +211,7 @@ func (c *Conn) TakeFastOpen() (o FastOpenOutcome, ok bool) {
 		Cookie: f.answer, MSS: c.synMSS(),
 		Asked: f.option.Present && f.option.Len == 0, Again: f.again,
 		Text: f.text > 0, Taken: f.taken,
-		Failed: !c.snd.synAcked && c.err != nil, BlackHole: f.blackHole,
+		Failed: !c.snd.synAcked && c.err != nil && !f.refused, BlackHole: f.blackHole,
 	}, true
 }
 

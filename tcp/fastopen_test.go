@@ -438,7 +438,7 @@ func TestFastOpenOutcome(t *testing.T) {
 		},
 		{name: "refused", do: func(d *driver) { d.in(synAck) }, want: FastOpenOutcome{MSS: 1000, Text: true}},
 		{name: "silence", do: func(d *driver) { d.advance(time.Hour) }, want: FastOpenOutcome{Text: true, Again: true, Failed: true}},
-		{name: "reset", do: func(d *driver) { d.in(seg{f: wire.RST | wire.ACK, ack: 501}) }, want: FastOpenOutcome{Text: true, Failed: true}},
+		{name: "reset", do: func(d *driver) { d.in(seg{f: wire.RST | wire.ACK, ack: 501}) }, want: FastOpenOutcome{Text: true}},
 		{
 			name: "unreachable",
 			do:   func(d *driver) { d.c.ICMPError(d.now, ours(0), syscall.EHOSTUNREACH, true) },
@@ -481,5 +481,32 @@ func TestFastOpenBlackHole(t *testing.T) {
 		if o, ok := d.c.TakeFastOpen(); ok == heard || o.BlackHole == heard {
 			t.Errorf("TakeFastOpen = %+v, %v, the peer was heard: %v", o, ok, heard)
 		}
+	}
+}
+
+// A user who waits to write what did not fit sends it with the ACK of the SYN,ACK,
+// as on Linux, and not after it; should the text not come, the ACK goes by itself.
+// The answer is acknowledged with delay: the next request may be about to come.
+func TestFastOpenRestGoesWithTheAck(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		d := dialFast(t)
+		d.synText(2000, 960)
+		d.want("S 0:960(960)")
+		d.c.ExpectText()
+		all := synAck
+		all.ack = 961
+		d.in(all)
+		d.want()
+		if !comes {
+			d.advance(40 * ms)
+			d.want(". 961:961(0) ack 1")
+			continue
+		}
+		d.write(1000)
+		d.want("P. 961:1961(1000) ack 1")
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1961, n: 100})
+		d.want()
+		d.advance(40 * ms)
+		d.want(". 1961:1961(0) ack 101")
 	}
 }

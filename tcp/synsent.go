@@ -16,6 +16,9 @@ func (c *Conn) inputSynSent(now Time, seg *wire.Segment) {
 		// unless it is one.
 		c.refuse(now, seg, RuleSynSentBadAck)
 	case seg.Flags.Has(wire.RST) && hasAck:
+		if c.fast != nil {
+			c.fast.refused = true
+		}
 		c.die(now, syscall.ECONNREFUSED, RuleSynSentReset)
 	case seg.Flags.Has(wire.RST):
 		c.rule(now, RuleSynSentResetIgnored)
@@ -44,8 +47,9 @@ func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
 		c.ecn.learn(c.cfg, seg)
 		c.ecn.end = c.iss
 		c.established(now, seg, RuleSynSentSynAck)
-		if c.opt.DeferAccept > 0 && c.cfg.DelayedAck > 0 {
-			// The first text may go with it (tcp(7), TCP_DEFER_ACCEPT).
+		if c.delaysHandshakeAck() {
+			// A request goes with it, and the next may go with the ACK of the answer.
+			c.rcv.quick = 0
 			c.setTimer(TimerDelayedAck, now.Add(c.cfg.DelayedAck))
 		} else {
 			c.wants.ack = true
