@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trivet-net/trivet"
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
 )
 
@@ -21,14 +22,18 @@ import (
 
 // socketTable is what it writes.
 type socketTable struct {
-	Format  string      `json:"format"` // "trivet-sockets/1"
-	Device  string      `json:"device"`
-	Sockets []socketRow `json:"sockets"`
-	Orphans int         `json:"orphans"`
+	Format  string          `json:"format"` // "trivet-sockets/2"
+	Device  string          `json:"device"`
+	Sockets []socketRow     `json:"sockets"`
+	Orphans int             `json:"orphans"`
+	UDP     engine.UDPStats `json:"udp"`
+	ICMPIn  uint64          `json:"icmp_in"`
+	ICMPOut uint64          `json:"icmp_out"`
 }
 
 // socketRow is one socket. Times are in nanoseconds.
 type socketRow struct {
+	Netid   string    `json:"netid"` // tcp or udp
 	State   string    `json:"state"` // ss's word
 	RecvQ   int       `json:"recv_q"`
 	SendQ   int       `json:"send_q"`
@@ -38,10 +43,11 @@ type socketRow struct {
 	Expires int64     `json:"expires,omitempty"` // from now
 	Age     int64     `json:"age"`               // in this state
 	Orphan  bool      `json:"orphan,omitempty"`
+	Drops   uint64    `json:"drops,omitempty"` // datagrams that found no room
 	Info    *tcp.Info `json:"info,omitempty"`
 }
 
-const socketsFormat = "trivet-sockets/1"
+const socketsFormat = "trivet-sockets/2"
 
 // control is the unix socket of a running host.
 type control struct {
@@ -114,10 +120,15 @@ func (c *control) close() {
 // tableOf is the socket table of a stack.
 func tableOf(s *trivet.Stack, device string) socketTable {
 	t := socketTable{Format: socketsFormat, Device: device, Sockets: []socketRow{}}
+	stats := s.Stats()
+	t.UDP, t.ICMPIn, t.ICMPOut = stats.UDP, stats.ICMPIn, stats.ICMPOut
+	for _, x := range s.UDPSockets() {
+		t.Sockets = append(t.Sockets, udpRow(&x))
+	}
 	now := s.Now()
 	for _, x := range s.Sockets() {
 		row := socketRow{
-			State: x.State.SS(), RecvQ: x.RecvQ, SendQ: x.SendQ, Orphan: x.Orphan,
+			Netid: netTCP, State: x.State.SS(), RecvQ: x.RecvQ, SendQ: x.SendQ, Orphan: x.Orphan,
 			Local: x.Tuple.Local().String(), Peer: x.Tuple.Remote().String(),
 		}
 		if x.State == tcp.StateListen {
@@ -140,6 +151,25 @@ func tableOf(s *trivet.Stack, device string) socketTable {
 		t.Sockets = append(t.Sockets, row)
 	}
 	return t
+}
+
+// The kinds of sockets, in ss's words.
+const netTCP, netUDP = "tcp", "udp"
+
+// udpRow is a UDP socket in the table. Without a peer it is in no state, which
+// ss calls UNCONN; with one it is in ESTAB.
+func udpRow(u *engine.UDPInfo) socketRow {
+	row := socketRow{
+		Netid: netUDP, State: stateUnconnected, RecvQ: u.RecvQ, SendQ: u.SendQ, Drops: u.Drops,
+		Local: u.Tuple.Local().String(), Peer: "0.0.0.0:*",
+	}
+	switch {
+	case u.Connected:
+		row.State, row.Peer = tcp.StateEstablished.SS(), u.Tuple.Remote().String()
+	case !u.Tuple.LocalAddr.Is4():
+		row.Peer = "[::]:*"
+	}
+	return row
 }
 
 // maxTable is the largest table that ss reads.

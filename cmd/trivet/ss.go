@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,8 +15,8 @@ import (
 
 // ssFlags are the flags of trivet ss.
 type ssFlags struct {
-	tcp, info, numeric, options, all, listening, summary, asJSON bool
-	explain, control, lang                                       string
+	tcp, udp, info, numeric, options, all, listening, summary, asJSON bool
+	explain, control, lang                                            string
 }
 
 func newSSCommand() *cobra.Command {
@@ -31,16 +29,23 @@ and the order of iproute2's ss, and warns of what deserves a look: many sockets
 in SYN-RECV (a SYN flood?), old ones in CLOSE-WAIT (a program that does not
 close).
 
-Without -a it leaves out listeners, half-open connections and TIME-WAIT, as ss
-does. A filter names states and ports:
+Without -a it leaves out listeners, half-open connections, TIME-WAIT, and UDP
+sockets without a peer, as ss does. A filter chooses states, ports and addresses:
 
-  trivet ss state established
-  trivet ss state close-wait sport = :80
-  trivet ss dport = :443
+  { state STATE | exclude STATE } [ EXPRESSION ]
+
+  STATE       established, syn-sent, syn-recv, fin-wait-1, fin-wait-2, time-wait,
+              close-wait, last-ack, closing, listening, unconnected; or all,
+              connected, synchronized, bucket, big
+  EXPRESSION  sport OP :80, dport OP :443, src OP 10.0.0.0/8, dst OP [fd00::1]:80,
+              with and, or, not and parentheses
+  OP          = != >= <= > <, or eq ne ge le gt lt, or nothing for =
 
 --explain FIELD says what a column, a state or a value of -i means.`,
 		Example: `  trivet ss -tan
   trivet ss -tino state established
+  trivet ss -tn state close-wait sport = :80
+  trivet ss -an exclude listening '( sport = :80 or dport = :80 ) and not dst 10.0.0.9'
   trivet ss -s
   trivet ss --explain cwnd`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +54,8 @@ does. A filter names states and ports:
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.BoolVarP(&f.tcp, "tcp", "t", false, "TCP sockets (there are no others to list)")
+	flags.BoolVarP(&f.tcp, "tcp", "t", false, "TCP sockets alone")
+	flags.BoolVarP(&f.udp, "udp", "u", false, "UDP sockets alone, or with -t both, as without either")
 	flags.BoolVarP(&f.info, "info", "i", false, "what TCP knows of each connection")
 	flags.BoolVarP(&f.numeric, "numeric", "n", false, "numbers instead of names (always so)")
 	flags.BoolVarP(&f.options, "options", "o", false, "timers")
@@ -71,27 +77,31 @@ func (f *ssFlags) run(args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if len(filter.states) == 0 {
+	if filter.states == nil {
 		filter.states = f.states()
 	}
 	t, err := askControl(f.control)
 	if err != nil {
 		return err
 	}
+	var rows []*socketRow
+	for i := range t.Sockets {
+		if s := &t.Sockets[i]; f.shows(s.Netid) && filter.takes(s) {
+			rows = append(rows, s)
+		}
+	}
 	var b bytes.Buffer
 	switch {
 	case f.summary:
 		summarize(&b, t)
 	case f.asJSON:
-		for i := range t.Sockets {
-			if s := &t.Sockets[i]; filter.takes(s) {
-				if err := printJSON(&b, named{s.Local + " > " + s.Peer, s}); err != nil {
-					return err
-				}
+		for _, s := range rows {
+			if err := printJSON(&b, named{s.Local + " > " + s.Peer, s}); err != nil {
+				return err
 			}
 		}
 	default:
-		f.print(&b, t, filter)
+		f.print(&b, rows)
 	}
 	if _, err := out.Write(b.Bytes()); err != nil {
 		return err
@@ -108,11 +118,19 @@ type named struct {
 	*socketRow
 }
 
+// shows reports whether the flags ask for this kind of socket.
+func (f *ssFlags) shows(netid string) bool {
+	if f.tcp == f.udp {
+		return true
+	}
+	return f.udp == (netid == netUDP)
+}
+
 // states are those that the flags ask for.
 func (f *ssFlags) states() []string {
 	switch {
 	case f.listening:
-		return []string{"LISTEN"}
+		return []string{"LISTEN", stateUnconnected}
 	case f.all:
 		return statesOf["all"]
 	}
@@ -121,129 +139,65 @@ func (f *ssFlags) states() []string {
 	})
 }
 
-// statesOf are ss's words for states, as its filters have them.
-var statesOf = func() map[string][]string {
-	m := map[string][]string{}
-	for s := tcp.StateListen; s <= tcp.StateTimeWait; s++ {
-		word := s.SS()
-		m[strings.ToLower(word)] = []string{word}
-		m["all"] = append(m["all"], word)
-		if s != tcp.StateListen {
-			m["connected"] = append(m["connected"], word)
-			if s != tcp.StateSynSent {
-				m["synchronized"] = append(m["synchronized"], word)
-			}
-			if s == tcp.StateSynReceived || s == tcp.StateTimeWait {
-				m["bucket"] = append(m["bucket"], word)
-			} else {
-				m["big"] = append(m["big"], word)
-			}
-		}
-	}
-	m["established"], m["listening"] = m["estab"], m["listen"]
-	m["syn-received"] = m["syn-recv"]
-	return m
-}()
-
-// ssFilter chooses sockets.
-type ssFilter struct {
-	states       []string
-	sport, dport uint16 // 0: any
-}
-
-// parseFilter reads "state close-wait sport = :80".
-func parseFilter(args []string) (ssFilter, error) {
-	var f ssFilter
-	for len(args) > 0 {
-		word := args[0]
-		args = args[1:]
-		if word == "and" || word == "&&" || word == "(" || word == ")" {
-			continue
-		}
-		if len(args) > 0 && (args[0] == "=" || args[0] == "==" || args[0] == "eq") {
-			args = args[1:]
-		}
-		if word != "state" && word != "sport" && word != "dport" {
-			return f, usagef("no filter %q; did you mean state, sport or dport?", word)
-		}
-		if len(args) == 0 {
-			return f, usagef("%s needs a value", word)
-		}
-		v := args[0]
-		args = args[1:]
-		if word == "state" {
-			states, ok := statesOf[strings.ToLower(v)]
-			if !ok {
-				return f, usagef("no state %q%s", v, nearest(v, statesOf))
-			}
-			f.states = append(f.states, states...)
-			continue
-		}
-		n, err := strconv.ParseUint(strings.TrimPrefix(v, ":"), 10, 16)
-		if err != nil || n == 0 {
-			return f, usagef("%s: %q is no port such as :80", word, v)
-		}
-		if word == "sport" {
-			f.sport = uint16(n)
-		} else {
-			f.dport = uint16(n)
-		}
-	}
-	return f, nil
-}
-
-func (f *ssFilter) takes(s *socketRow) bool {
-	return slices.Contains(f.states, s.State) && portIs(s.Local, f.sport) && portIs(s.Peer, f.dport)
-}
-
-func portIs(addr string, port uint16) bool {
-	if port == 0 {
-		return true
-	}
-	a, err := netip.ParseAddrPort(addr)
-	return err == nil && a.Port() == port
-}
-
-// print writes the table as ss does.
-func (f *ssFlags) print(b *bytes.Buffer, t *socketTable, filter ssFilter) {
+// print writes the table as ss does: with a column for the kind of socket where
+// there may be several.
+func (f *ssFlags) print(b *bytes.Buffer, rows []*socketRow) {
 	widths := [2]int{len("Local Address:Port"), len("Peer Address:Port")}
-	var rows []*socketRow
-	for i := range t.Sockets {
-		if s := &t.Sockets[i]; filter.takes(s) {
-			rows = append(rows, s)
-			widths[0], widths[1] = max(widths[0], len(s.Local)), max(widths[1], len(s.Peer))
-		}
+	for _, s := range rows {
+		widths[0], widths[1] = max(widths[0], len(s.Local)), max(widths[1], len(s.Peer))
 	}
-	line := func(state, recv, send, local, peer, rest string) {
+	line := func(netid, state, recv, send, local, peer, rest string) {
 		text := fmt.Sprintf("%-10s %-6s %-6s %*s %*s %s", state, recv, send, widths[0], local, widths[1], peer, rest)
+		if f.tcp == f.udp {
+			text = fmt.Sprintf("%-5s %s", netid, text)
+		}
 		fmt.Fprintln(b, strings.TrimRight(text, " "))
 	}
-	line("State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process")
+	line("Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process")
 	for _, s := range rows {
 		timer := ""
 		if f.options {
 			timer = timerWord(s)
 		}
-		line(s.State, fmt.Sprint(s.RecvQ), fmt.Sprint(s.SendQ), s.Local, s.Peer, timer)
-		if f.info && s.Info != nil {
+		line(s.Netid, s.State, fmt.Sprint(s.RecvQ), fmt.Sprint(s.SendQ), s.Local, s.Peer, timer)
+		switch {
+		case f.info && s.Info != nil:
 			fmt.Fprintf(b, "\t %s\n", infoWords(s.Info))
+		case f.info && s.Drops > 0:
+			fmt.Fprintf(b, "\t drops:%d\n", s.Drops)
 		}
 	}
 }
 
-// summarize writes counts, as ss -s does.
+// summarize writes counts, as ss -s does, and those of UDP and ICMP messages.
 func summarize(b *bytes.Buffer, t *socketTable) {
 	count := map[string]int{}
+	type transport struct{ all, v6 int }
+	var tcps, udps transport
 	for i := range t.Sockets {
-		count[t.Sockets[i].State]++
+		s := &t.Sockets[i]
+		of := &udps
+		if s.Netid == netTCP {
+			of = &tcps
+			count[s.State]++
+		}
+		of.all++
+		if strings.HasPrefix(s.Local, "[") {
+			of.v6++
+		}
 	}
-	fmt.Fprintf(b, "Total: %d\nTCP:   %d (estab %d, closed %d, orphaned %d, timewait %d)\n\n", len(t.Sockets), len(t.Sockets),
+	fmt.Fprintf(b, "Total: %d\nTCP:   %d (estab %d, closed %d, orphaned %d, timewait %d)\n\n", len(t.Sockets), tcps.all,
 		count["ESTAB"], count["TIME-WAIT"], t.Orphans, count["TIME-WAIT"])
+	fmt.Fprintf(b, "%-10s %-10s %-10s %s\n", "Transport", "Total", "IP", "IPv6")
+	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n", "UDP", udps.all, udps.all-udps.v6, udps.v6)
+	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n\n", "TCP", tcps.all, tcps.all-tcps.v6, tcps.v6)
 	for s := tcp.StateListen; s <= tcp.StateTimeWait; s++ {
 		if n := count[s.SS()]; n > 0 {
 			fmt.Fprintf(b, "%-10s %d\n", s.SS(), n)
 		}
 	}
+	fmt.Fprintf(b, "\nUDP datagrams: %d in, %d out, %d to closed ports, %d dropped by full queues\n", t.UDP.In, t.UDP.Out, t.UDP.NoPort, t.UDP.QueueFull)
+	fmt.Fprintf(b, "ICMP messages: %d in, %d out\n", t.ICMPIn, t.ICMPOut)
 }
 
 // From when on sockets deserve a warning.
@@ -272,10 +226,10 @@ func warnings(t *socketTable) []string {
 		}
 	}
 	if halfOpen >= manyHalfOpen {
-		list = append(list, fmt.Sprintf("%d sockets are in SYN-RECV, for up to %v: a SYN flood, or clients that do not hear the answers", halfOpen, longest))
+		list = append(list, fmt.Sprintf("SYN-RECV: %d sockets, for up to %v: a SYN flood, or clients that do not hear the answers", halfOpen, longest))
 	}
 	if leaked > 0 {
-		list = append(list, fmt.Sprintf("%d sockets are in CLOSE-WAIT for more than %v, up to %v: the peer has closed, and the program does not", leaked, oldCloseWait, oldest))
+		list = append(list, fmt.Sprintf("CLOSE-WAIT for more than %v: %d, for up to %v: the peer has closed, and the program does not", oldCloseWait, leaked, oldest))
 	}
 	return list
 }

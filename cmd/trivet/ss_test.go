@@ -45,6 +45,12 @@ func TestSS(t *testing.T) {
 	}
 	defer accepted.Close()
 
+	udp, err := stacks[0].ListenPacket("udp", "10.0.0.1:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+
 	path := controlPath("test0")
 	table := func() socketTable { return tableOf(stacks[0], "test0") }
 	c, err := openControl(path, table)
@@ -70,6 +76,14 @@ func TestSS(t *testing.T) {
 		{"state listening", "LISTEN", "ESTAB"},
 		{"dport = :80", "State", "ESTAB"},
 		{"--json", `{"name":"10.0.0.1:80 > 10.0.0.2:`, "LISTEN"},
+		{"-tan", "LISTEN", "udp"},
+		{"-uan", "UNCONN", "LISTEN"},
+		{"-an", "udp   UNCONN     0      0             10.0.0.1:53         0.0.0.0:*", ""},
+		{"-n", "tcp   ESTAB", "UNCONN"},
+		{"-an state unconnected", "10.0.0.1:53", "ESTAB"},
+		{"-a dst 10.0.0.0/24 or sport = :53", "UNCONN", "LISTEN"},
+		{"-s", "UDP        1          1          0\nTCP        2          1          1", ""},
+		{"-s", "ICMP messages: 0 in, 0 out", ""},
 	} {
 		status, out, errs := command(t.Context(), "", append([]string{"ss"}, strings.Fields(tt.args)...)...)
 		if status != exitOK || errs != "" || !strings.Contains(out, tt.want) || tt.not != "" && strings.Contains(out, tt.not) {
@@ -100,8 +114,8 @@ func TestWarnings(t *testing.T) {
 	}
 	table.Sockets = append(table.Sockets, socketRow{State: "CLOSE-WAIT", Age: int64(time.Hour)}, socketRow{State: "CLOSE-WAIT", Age: 1})
 	list := warnings(&table)
-	if len(list) != 2 || !strings.Contains(list[0], "20 sockets are in SYN-RECV, for up to 7s") ||
-		!strings.Contains(list[1], "1 sockets are in CLOSE-WAIT") || !strings.Contains(list[1], "1h0m0s") {
+	if len(list) != 2 || !strings.Contains(list[0], "SYN-RECV: 20 sockets, for up to 7s") ||
+		!strings.Contains(list[1], "CLOSE-WAIT for more than 1m0s: 1, for up to 1h0m0s") {
 		t.Errorf("warnings: %q", list)
 	}
 	if list := warnings(&socketTable{Sockets: table.Sockets[:manyHalfOpen-1]}); len(list) != 0 {
@@ -166,9 +180,9 @@ func TestWrongUseOfTheLab(t *testing.T) {
 		"read":                               "want a capture file",
 		"read x --follow -1":                 "count from 1",
 		"read x --list --follow 1":           "--follow goes with neither",
-		"ss nonsense":                        "did you mean state, sport or dport",
+		"ss nonsense":                        "did you mean state, exclude, sport, dport, src or dst",
 		"ss state establised":                "did you mean estab",
-		"ss sport = :0":                      "is no port",
+		"ss sport = :65536":                  "is no port",
 		"ss state":                           "needs a value",
 		"ss --explain nonsense":              "no field",
 		"lab run --recipe " + os.DevNull:     "not a recipe",
