@@ -136,7 +136,7 @@ func (c *Conn) State() tcp.State {
 }
 
 // Tuple is tcp.Conn.Tuple.
-func (c *Conn) Tuple() wire.FourTuple { return c.node.tuple }
+func (c *Conn) Tuple() wire.FourTuple { return *c.tcp.ID() }
 
 // TakeError is tcp.Conn.TakeError.
 func (c *Conn) TakeError() error { return c.tcp.TakeError() }

@@ -40,7 +40,7 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 		e.fastOpens.tell(now, &o)
 	}
 	c.tcp.Dial(now, e.tcp, &o)
-	e.attach(c, &t, hash)
+	e.attach(c, hash)
 	e.settle(now, c)
 	return c, nil
 }

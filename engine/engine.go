@@ -119,9 +119,9 @@ func (e *Engine) settle(now tcp.Time, c *Conn) {
 }
 
 // attach puts a connection into the table.
-func (e *Engine) attach(c *Conn, t *wire.FourTuple, hash uint32) {
+func (e *Engine) attach(c *Conn, hash uint32) {
 	c.engine, c.attached = e, true
-	c.node.tuple, c.node.hash, c.node.conn = *t, hash, c
+	c.node.hash, c.node.conn = hash, c
 	e.table.insert(&c.node)
 }
 

@@ -133,7 +133,7 @@ func (e *Engine) acceptFast(now tcp.Time, l *Listener, t *wire.FourTuple, hash u
 	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleFastOpenAccepted)
 	c := &Conn{ipID: uint16(hash), early: l}
 	c.tcp.AcceptFast(now, e.tcp, &hs, &e.seg, cookie)
-	e.attach(c, &hs.Tuple, hash)
+	e.attach(c, hash)
 	e.settle(now, c)
 	l.push(c)
 	return true

@@ -66,7 +66,7 @@ func (m fastOpens) tell(now tcp.Time, o *tcp.Open) {
 // dialled learns what became of an open by Fast Open.
 func (e *Engine) dialled(now tcp.Time, c *Conn) {
 	if o, ok := c.tcp.TakeFastOpen(); ok {
-		e.fastOpens.learn(now, &c.node.tuple, &o)
+		e.fastOpens.learn(now, c.tcp.ID(), &o)
 	}
 }
 

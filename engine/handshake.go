@@ -60,15 +60,15 @@ func (e *Engine) inputHalfOpen(now tcp.Time, h *halfOpen) {
 	complete := e.completes(h)
 	if complete && e.waitsForText(h) {
 		h.acked = true
-		e.received(now, &h.node.tuple)
-		e.rule(now, &h.node.tuple, tcp.RuleDeferAccept)
+		e.received(now, &h.tuple)
+		e.rule(now, &h.tuple, tcp.RuleDeferAccept)
 		return
 	}
 	if complete && h.listener.backlog.take(e.cfg.MaxBacklog) {
 		e.accept(now, h)
 		return
 	}
-	t := &h.node.tuple
+	t := &h.tuple
 	e.received(now, t)
 	switch f := e.seg.Flags; {
 	case !e.timely(h):
@@ -122,7 +122,7 @@ func (e *Engine) establish(now tcp.Time, l *Listener, hs *tcp.Handshake, hash ui
 	c := &Conn{ipID: uint16(hash)}
 	e.paths.tell(now, &hs.Open)
 	c.tcp.Accept(now, e.tcp, hs)
-	e.attach(c, &hs.Tuple, hash)
+	e.attach(c, hash)
 	c.tcp.Input(now, &e.seg)
 	e.settle(now, c)
 	l.push(c)
@@ -161,10 +161,10 @@ func inWindow(seg *wire.Segment, nxt seqnum.Value, wnd seqnum.Size) bool {
 // (DIS-16).
 func (e *Engine) synAgain(now tcp.Time, h *halfOpen) {
 	if e.seg.Flags.Has(wire.FIN) {
-		e.rule(now, &h.node.tuple, tcp.RuleListenSynFin)
+		e.rule(now, &h.tuple, tcp.RuleListenSynFin)
 		return
 	}
-	e.rule(now, &h.node.tuple, tcp.RuleSynReceivedSynAgain)
+	e.rule(now, &h.tuple, tcp.RuleSynReceivedSynAgain)
 	if e.seg.Options.HasTS && h.hasTS {
 		h.tsRecent = e.seg.Options.TSVal // not older: timely
 	}
@@ -176,10 +176,10 @@ func (e *Engine) synAgain(now tcp.Time, h *halfOpen) {
 // outsideHalfOpen answers a segment outside the window, unless it is a RST.
 func (e *Engine) outsideHalfOpen(now tcp.Time, h *halfOpen) {
 	if e.seg.Flags.Has(wire.RST) {
-		e.rule(now, &h.node.tuple, tcp.RuleResetOutside)
+		e.rule(now, &h.tuple, tcp.RuleResetOutside)
 		return
 	}
-	e.rule(now, &h.node.tuple, tcp.RuleUnacceptable)
+	e.rule(now, &h.tuple, tcp.RuleUnacceptable)
 	e.answerHalfOpen(now, h)
 }
 
@@ -188,7 +188,7 @@ func (e *Engine) outsideHalfOpen(now tcp.Time, h *halfOpen) {
 // open returns to LISTEN, and the user is not told.
 func (e *Engine) resetHalfOpen(now tcp.Time, h *halfOpen) {
 	if e.seg.Seq != h.rcvNxt() {
-		e.rule(now, &h.node.tuple, tcp.RuleChallengeReset)
+		e.rule(now, &h.tuple, tcp.RuleChallengeReset)
 		e.answerHalfOpen(now, h)
 		return
 	}
@@ -207,10 +207,10 @@ func (e *Engine) answerHalfOpen(now tcp.Time, h *halfOpen) {
 	seg.TOS, seg.TTL = h.listener.options.TOS, h.listener.options.TTL
 	if h.hasTS && !e.tcp.NoTimestamps {
 		seg.Options.HasTS = true
-		seg.Options.TSVal = tcp.TSVal(now, e.tsOffset(&h.node.tuple))
+		seg.Options.TSVal = tcp.TSVal(now, e.tsOffset(&h.tuple))
 		seg.Options.TSEcr = h.tsRecent
 	}
-	e.send(now, &h.node.tuple, seg)
+	e.send(now, &h.tuple, seg)
 }
 
 // mayAnswer lets one answer through in answerInterval. last is when the last

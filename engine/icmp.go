@@ -56,11 +56,11 @@ func (e *Engine) inputError(now tcp.Time, m *wire.ICMP) {
 func (e *Engine) errorHalfOpen(now tcp.Time, h *halfOpen, m *wire.ICMP, hard bool) {
 	switch {
 	case m.Kind == wire.ICMPTooBig || m.TCPSeq != h.iss:
-		e.rule(now, &h.node.tuple, tcp.RuleICMPIgnored)
+		e.rule(now, &h.tuple, tcp.RuleICMPIgnored)
 	case hard:
 		e.dropHalfOpen(now, h, tcp.StateListen, tcp.RuleICMPHard)
 	default:
-		e.rule(now, &h.node.tuple, tcp.RuleICMPSoft)
+		e.rule(now, &h.tuple, tcp.RuleICMPSoft)
 	}
 }
 

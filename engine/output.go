@@ -34,7 +34,7 @@ func (e *Engine) outputConn(now tcp.Time, c *Conn, out *wire.Batch) {
 		}
 		seg := &e.segs.Segments[j]
 		p := out.Next()
-		p.BuildTCP(c.node.tuple, seg, c.ipID)
+		p.BuildTCP(*c.tcp.ID(), seg, c.ipID)
 		p.Link = i.Index
 		p.Hold()
 		c.ipID += uint16(seg.Count)
@@ -52,7 +52,7 @@ func (e *Engine) outputConn(now tcp.Time, c *Conn, out *wire.Batch) {
 func (e *Engine) linkOf(c *Conn) *Interface {
 	if c.routed != e.network.generation {
 		c.routed = e.network.generation
-		c.via = e.network.find(&c.node.tuple.RemoteAddr)
+		c.via = e.network.find(&c.tcp.ID().RemoteAddr)
 	}
 	return c.via
 }

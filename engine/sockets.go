@@ -28,11 +28,11 @@ func (e *Engine) Sockets(now tcp.Time, f func(*SocketInfo)) {
 	}
 	var nodes []*node
 	e.table.all(func(n *node) { nodes = append(nodes, n) })
-	slices.SortFunc(nodes, func(a, b *node) int { return compareTuples(&a.tuple, &b.tuple) })
+	slices.SortFunc(nodes, func(a, b *node) int { return compareTuples(a.tuple(), b.tuple()) })
 	for _, n := range nodes {
 		if n.half != nil {
 			f(&SocketInfo{
-				State: tcp.StateSynReceived, Tuple: n.tuple,
+				State: tcp.StateSynReceived, Tuple: n.half.tuple,
 				Timer: tcp.TimerRetransmit, Expires: n.at, Orphan: true, Since: n.half.sentAt,
 			})
 			continue
@@ -70,7 +70,7 @@ func (l *Listener) info() *SocketInfo {
 func (c *Conn) info(now tcp.Time) *SocketInfo {
 	t := c.tcp.Info(now)
 	i := &SocketInfo{
-		State: t.State, Tuple: c.node.tuple,
+		State: t.State, Tuple: *c.tcp.ID(),
 		RecvQ: t.Unread, SendQ: t.Unacked + t.NotSent, Orphan: c.orphan,
 	}
 	i.Timer, i.Expires = c.tcp.NextTimer()

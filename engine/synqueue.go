@@ -12,6 +12,7 @@ import (
 // and what the SYN,ACK answered. It is a fraction of a connection in size.
 type halfOpen struct {
 	node       node
+	tuple      wire.FourTuple
 	listener   *Listener
 	prev, next *halfOpen // of the listener, in order of arrival
 	sentAt     tcp.Time  // the first SYN,ACK
@@ -84,12 +85,12 @@ func (e *Engine) addHalfOpen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 	}
 	o := &e.seg.Options
 	h := &halfOpen{
-		listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
+		tuple: *t, listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
 		mss: o.MSS, wscale: o.WScale, hasWScale: o.HasWScale,
 		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal, ecn: tcp.AsksForECN(e.tcp, &e.seg),
 		fastCookie: cookie, fastExp: o.FastOpen.Experimental,
 	}
-	h.node = node{tuple: *t, hash: hash, half: h}
+	h.node = node{hash: hash, half: h}
 	e.table.insert(&h.node)
 	e.halfOpen++
 	l.half.add(h)
@@ -112,8 +113,8 @@ func (e *Engine) removeHalfOpen(h *halfOpen) {
 // it returns to LISTEN, or to CLOSED when nobody listens any more.
 func (e *Engine) dropHalfOpen(now tcp.Time, h *halfOpen, to tcp.State, r tcp.Rule) {
 	e.removeHalfOpen(h)
-	e.rule(now, &h.node.tuple, r)
-	e.edge(now, &h.node.tuple, tcp.StateSynReceived, to, r)
+	e.rule(now, &h.tuple, r)
+	e.edge(now, &h.tuple, tcp.StateSynReceived, to, r)
 }
 
 // openOf returns what a passive open on l begins with.
@@ -129,7 +130,7 @@ func (e *Engine) openOf(l *Listener, t *wire.FourTuple) tcp.Handshake {
 
 // handshake returns what the connection or the SYN,ACK is made from.
 func (e *Engine) handshake(h *halfOpen) tcp.Handshake {
-	hs := e.openOf(h.listener, &h.node.tuple)
+	hs := e.openOf(h.listener, &h.tuple)
 	hs.ISS, hs.IRS = h.iss, h.irs
 	hs.Peer = wire.Options{
 		MSS: h.mss, HasWScale: h.hasWScale, WScale: h.wscale, SACKPermitted: h.sack,
@@ -154,9 +155,9 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 	}
 	seg.Window = h.rcvWindow
 	if h.fastCookie {
-		seg.Options.FastOpen = fastOpenCookie(&e.fastOpenKeysOf(now, h.listener)[0], &h.node.tuple, h.fastExp)
+		seg.Options.FastOpen = fastOpenCookie(&e.fastOpenKeysOf(now, h.listener)[0], &h.tuple, h.fastExp)
 		if h.sentAt == 0 {
-			e.rule(now, &h.node.tuple, tcp.RuleFastOpenCookie)
+			e.rule(now, &h.tuple, tcp.RuleFastOpenCookie)
 		}
 	}
 	seg.TOS, seg.TTL = hs.Options.TOS, hs.Options.TTL
@@ -164,7 +165,7 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 	if seg.Retransmit {
 		e.tcp.Counters.Retransmitted++
 	}
-	e.send(now, &h.node.tuple, seg)
+	e.send(now, &h.tuple, seg)
 }
 
 // synAckRetries is how often a SYN,ACK is sent again.
@@ -192,7 +193,7 @@ func (l *Listener) deferSteps(limit time.Duration) int {
 // halfOpenTimeout sends the SYN,ACK again, later each time, or gives up.
 func (e *Engine) halfOpenTimeout(now tcp.Time, h *halfOpen) {
 	if e.tcp.Trace != nil {
-		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventTimer, Tuple: h.node.tuple, Timer: tcp.TimerRetransmit})
+		e.tcp.Trace(&tcp.Event{Time: now, Kind: tcp.EventTimer, Tuple: h.tuple, Timer: tcp.TimerRetransmit})
 	}
 	deferred := h.acked && int(h.retries) < h.listener.deferSteps(e.tcp.MaxRTO)
 	if int(h.retries) >= h.listener.synAckRetries() && !deferred {
@@ -201,7 +202,7 @@ func (e *Engine) halfOpenTimeout(now tcp.Time, h *halfOpen) {
 	}
 	h.retries++
 	if !h.acked || int(h.retries) >= h.listener.deferSteps(e.tcp.MaxRTO) {
-		e.rule(now, &h.node.tuple, tcp.RuleSynAckRetransmit)
+		e.rule(now, &h.tuple, tcp.RuleSynAckRetransmit)
 		e.sendSynAck(now, h)
 	}
 	wait := min(synAckTimeout<<min(h.retries, 16), e.tcp.MaxRTO)

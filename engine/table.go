@@ -8,7 +8,6 @@ import (
 // node is what the table and the timers know of a connection or a half-open
 // connection. It is part of either.
 type node struct {
-	tuple wire.FourTuple
 	hash  uint32
 	timer int32    // place in the timer heap, from 1; 0: not in it
 	at    tcp.Time // when the timer fires
@@ -16,6 +15,14 @@ type node struct {
 
 	conn *Conn // one of the two is set
 	half *halfOpen
+}
+
+// tuple returns the 4-tuple, which is kept in one place only.
+func (n *node) tuple() *wire.FourTuple {
+	if n.half != nil {
+		return &n.half.tuple
+	}
+	return n.conn.tcp.ID()
 }
 
 // table finds nodes by 4-tuple. It is a hash table with chains through the
@@ -33,7 +40,7 @@ func (t *table) lookup(hash uint32, tuple *wire.FourTuple) *node {
 		return nil
 	}
 	for n := t.buckets[hash&uint32(len(t.buckets)-1)]; n != nil; n = n.next {
-		if n.hash == hash && n.tuple == *tuple {
+		if n.hash == hash && *n.tuple() == *tuple {
 			return n
 		}
 	}

@@ -23,8 +23,8 @@ func TestTable(t *testing.T) {
 	var tab table
 	nodes := make([]node, n)
 	for i := range nodes {
-		nodes[i].tuple = tupleNumber(i)
-		nodes[i].hash = uint32(k.hash(&nodes[i].tuple)) &^ 7 // some collide
+		nodes[i].half = &halfOpen{tuple: tupleNumber(i)}
+		nodes[i].hash = uint32(k.hash(nodes[i].tuple())) &^ 7 // some collide
 		tab.insert(&nodes[i])
 	}
 	for i := 0; i < n; i += 2 {
@@ -53,13 +53,13 @@ func BenchmarkLookup(b *testing.B) {
 			e := New(Config{})
 			nodes := make([]node, n)
 			for i := range nodes {
-				nodes[i].tuple = tupleNumber(i)
-				nodes[i].hash = uint32(e.keys.table.hash(&nodes[i].tuple))
+				nodes[i].half = &halfOpen{tuple: tupleNumber(i)}
+				nodes[i].hash = uint32(e.keys.table.hash(nodes[i].tuple()))
 				e.table.insert(&nodes[i])
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				tuple := nodes[i*7919%n].tuple
+				tuple := *nodes[i*7919%n].tuple()
 				if e.table.lookup(uint32(e.keys.table.hash(&tuple)), &tuple) == nil {
 					b.Fatal("not found")
 				}

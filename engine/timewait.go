@@ -161,7 +161,7 @@ func (e *Engine) addTimeWait(now tcp.Time, c *Conn) {
 		e.endTimeWait(now, w.first, tcp.RuleTimeWaitExpired)
 	}
 	from := c.tcp.TimeWait()
-	r := w.add(c.node.hash, &c.node.tuple, now.Add(e.cfg.TimeWait))
+	r := w.add(c.node.hash, c.tcp.ID(), now.Add(e.cfg.TimeWait))
 	r.sndNxt, r.rcvNxt, r.rcvWnd = from.SndNxt, from.RcvNxt, from.RcvWnd
 	r.hasTS, r.tsRecent = from.Timestamps, from.TSRecent
 	r.tos, r.ttl = from.TOS, from.TTL
@@ -196,7 +196,7 @@ func (e *Engine) EndTimeWait(now tcp.Time) {
 // recordOf returns the record of a connection that is in TIME-WAIT, 0 when it
 // is gone: the tuple may have a new incarnation's by now.
 func (e *Engine) recordOf(c *Conn) index {
-	i := e.timeWaits.lookup(c.node.hash, &c.node.tuple)
+	i := e.timeWaits.lookup(c.node.hash, c.tcp.ID())
 	if i != 0 && e.timeWaits.at(i).sndNxt != c.tcp.TimeWait().SndNxt {
 		return 0
 	}

@@ -16,7 +16,7 @@ func (c *Conn) Abort(now Time) {
 	case StateSynReceived, StateEstablished, StateFinWait1, StateFinWait2, StateCloseWait:
 		c.wants.reset = true
 	}
-	c.die(now, nil, RuleAbort)
+	c.die(now, 0, RuleAbort)
 }
 
 // ResetFor makes out the RST that answers seg when there is no connection for

@@ -109,7 +109,7 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.catchUp()
 	c.sampleRTT(now, seg)
 	c.count.retransmits = 0
-	c.softErr = nil // it was overcome
+	c.softErr = 0 // it was overcome
 	c.mtuProbeAcked(now)
 	c.recoverOnAck(now, seg, acked, prior, &d)
 	c.restartTimers(now)
@@ -224,6 +224,6 @@ func (c *Conn) finishClose(now Time) {
 	case StateClosing:
 		c.enterTimeWait(now, RuleFinAcked)
 	case StateLastAck:
-		c.die(now, nil, RuleFinAcked)
+		c.die(now, 0, RuleFinAcked)
 	}
 }

@@ -65,10 +65,10 @@ func (c *Conn) Close(now Time) {
 	case c.dead():
 		c.rcvbuf.clear()
 	case c.state == StateSynSent && !(c.goneAhead() && (c.sndbuf.size > 0 || c.finWant)):
-		c.die(now, nil, RuleCloseSynSent)
+		c.die(now, 0, RuleCloseSynSent)
 	case c.rcvbuf.size > 0:
 		c.wants.reset = true
-		c.die(now, nil, RuleCloseUnread)
+		c.die(now, 0, RuleCloseUnread)
 	default:
 		c.closeWrite(now)
 		if c.state == StateFinWait2 {

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"syscall"
+
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -53,8 +55,8 @@ type Conn struct {
 	rtoAt  Time // when the retransmission time-out is due, whichever timer runs; 0: never
 	count  counts
 
-	err     error // pending: told to the user once
-	softErr error // last ICMP error that did not end the connection
+	err     errno // pending: told to the user once
+	softErr errno // last ICMP error that did not end the connection
 }
 
 // sendVars are the send sequence variables. Sent and unacknowledged is
@@ -175,16 +177,30 @@ func (c *Conn) State() State { return c.state }
 // Tuple returns the 4-tuple.
 func (c *Conn) Tuple() wire.FourTuple { return c.id }
 
+// ID is Tuple without a copy. It is not to be written to.
+func (c *Conn) ID() *wire.FourTuple { return &c.id }
+
 // Orphan reports whether the user gave the connection up with Close or Abort.
 func (c *Conn) Orphan() bool { return c.orphan }
 
 // dead reports whether the connection is over for the user.
 func (c *Conn) dead() bool { return c.state == StateClosed || c.state == StateTimeWait }
 
-// die ends the connection with an error for the user, nil for none.
-func (c *Conn) die(now Time, err error, rule Rule) {
-	if c.err == nil {
-		c.err = err
+// errno is a syscall.Errno in a quarter of the size of an error; 0: none.
+type errno uint32
+
+// error returns it as an error, nil for none.
+func (e errno) error() error {
+	if e == 0 {
+		return nil
+	}
+	return syscall.Errno(e)
+}
+
+// die ends the connection with an error for the user, 0 for none.
+func (c *Conn) die(now Time, err syscall.Errno, rule Rule) {
+	if c.err == 0 {
+		c.err = errno(err)
 	}
 	c.setState(now, StateClosed, rule)
 	c.stop()

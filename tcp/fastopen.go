@@ -204,14 +204,14 @@ func (c *Conn) TakeFastOpen() (o FastOpenOutcome, ok bool) {
 	}
 	f := c.fast
 	c.fast = nil
-	if c.passive || !(c.snd.synAcked || c.err != nil) {
+	if c.passive || !(c.snd.synAcked || c.err != 0) {
 		return o, false // of a listener's, or the user gave up
 	}
 	return FastOpenOutcome{
 		Cookie: f.answer, MSS: c.synMSS(),
 		Asked: f.option.Present && f.option.Len == 0, Again: f.again,
 		Text: f.text > 0, Taken: f.taken,
-		Failed: !c.snd.synAcked && c.err != nil && !f.refused, BlackHole: f.blackHole,
+		Failed: !c.snd.synAcked && c.err != 0 && !f.refused, BlackHole: f.blackHole,
 	}, true
 }
 

@@ -1,6 +1,10 @@
 package tcp
 
-import "github.com/trivet-net/trivet/seqnum"
+import (
+	"syscall"
+
+	"github.com/trivet-net/trivet/seqnum"
+)
 
 // The least path MTU we believe in, in bytes: Linux's min_pmtu, and IPv6's own
 // (R5927-5).
@@ -10,12 +14,12 @@ const (
 )
 
 // ICMPError tells of an ICMP error that quotes a segment of this connection
-// sent with sequence number seq. err is the errno it maps to. RFC 5927: the
+// sent with sequence number seq. err is what it maps to. RFC 5927: the
 // quoted number has to be one that is outstanding, and in a synchronized state
 // even a hard error only tells why, if the connection fails (Sections 4.1 and
 // 5.2). While opening, errors end the attempt, soft ones too, as on Linux
 // (DIS-4), but in SYN-RECEIVED only hard ones.
-func (c *Conn) ICMPError(now Time, seq seqnum.Value, err error, hard bool) {
+func (c *Conn) ICMPError(now Time, seq seqnum.Value, err syscall.Errno, hard bool) {
 	if c.dead() || !c.quoted(seq) {
 		c.rule(now, RuleICMPIgnored)
 		return
@@ -29,7 +33,7 @@ func (c *Conn) ICMPError(now Time, seq seqnum.Value, err error, hard bool) {
 		return
 	}
 	c.rule(now, rule)
-	c.softErr = err
+	c.softErr = errno(err)
 }
 
 // quoted reports whether seq is outstanding.

@@ -178,7 +178,7 @@ func (c *Conn) checkReset(now Time, seg *wire.Segment) bool {
 		return false
 	}
 	rule := RuleResetExact
-	var err error = syscall.ECONNRESET
+	err := syscall.ECONNRESET
 	switch c.state {
 	case StateSynReceived:
 		rule = RuleSynReceivedReset
@@ -188,7 +188,7 @@ func (c *Conn) checkReset(now Time, seg *wire.Segment) bool {
 	case StateCloseWait:
 		err = syscall.EPIPE // as Linux (DIS-13): reading had its EOF
 	case StateClosing, StateLastAck:
-		err = nil // the close was reported as done
+		err = 0 // the close was reported as done
 	}
 	c.die(now, err, rule)
 	return false

@@ -27,7 +27,7 @@ const (
 // Ready returns what the user can do now.
 func (c *Conn) Ready() Ready {
 	var r Ready
-	over := c.dead() || c.err != nil
+	over := c.dead() || c.err != 0
 	open := c.open()
 	if over || (open && (c.enoughToRead() || c.finRcvd || c.readEnd)) {
 		r |= Readable
@@ -67,8 +67,8 @@ func (c *Conn) enoughRoom() bool {
 // TakeError returns the pending error and clears it, as SO_ERROR does; nil
 // when there is none. A failed Dial leaves its error here.
 func (c *Conn) TakeError() error {
-	err := c.err
-	c.err = nil
+	err := c.err.error()
+	c.err = 0
 	return err
 }
 
@@ -151,7 +151,7 @@ func (c *Conn) Info(now Time) Info {
 		TotalRetrans: uint64(c.count.retrans), RcvOutOfOrder: uint64(c.count.outOfOrder), DupAcksIn: uint64(c.count.dupAcksIn),
 		LastDataSent: since(now, c.count.lastSent), LastDataRecv: since(now, c.count.lastDataRecv),
 		LastAckRecv: since(now, c.count.lastAck),
-		SoftError:   c.softErr,
+		SoftError:   c.softErr.error(),
 	}
 	i.Unacked = c.sndbuf.size - i.NotSent
 	c.recoveryInfo(now, &i)

@@ -74,7 +74,7 @@ func (c *Conn) Advance(now Time) {
 		case TimerKeepAlive:
 			c.keepAliveTimeout(now)
 		case TimerFinWait2:
-			c.die(now, nil, RuleFinWait2Timeout)
+			c.die(now, 0, RuleFinWait2Timeout)
 		case TimerUserTimeout:
 			c.wants.reset = c.state.Synchronized()
 			c.die(now, syscall.ETIMEDOUT, RuleUserTimeout)
@@ -203,8 +203,8 @@ func (c *Conn) retryLimit() int {
 // giveUp ends the connection because the peer does not answer. A soft error
 // tells more than a time-out (RFC 9293, Section 3.9.2.2).
 func (c *Conn) giveUp(now Time) {
-	err := c.softErr
-	if err == nil {
+	err := syscall.Errno(c.softErr)
+	if err == 0 {
 		err = syscall.ETIMEDOUT
 	}
 	c.die(now, err, RuleRetriesExhausted)
@@ -299,7 +299,7 @@ func (c *Conn) startFinWait2(now Time) {
 		limit = c.opt.FinWait2
 	case c.opt.FinWait2 < 0:
 		c.wants.reset = true
-		c.die(now, nil, RuleFinWait2Timeout)
+		c.die(now, 0, RuleFinWait2Timeout)
 		return
 	}
 	if limit > 0 {
