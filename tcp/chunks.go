@@ -7,13 +7,16 @@ import (
 
 // chunkQueue is a queue of chunks, each with a reference of its own. An empty
 // queue holds no block and, once it was cleared, no list: an idle connection has
-// but the pointer.
+// but the pointer. All that is in the list must not be looked at then.
 type chunkQueue struct{ *chunkList }
 
 type chunkList struct {
 	chunks []block.Chunk
 	head   int // chunks before head are gone
 	pinned int // bytes of the blocks that chunks are in
+
+	sendPlaces
+	owned bool // in a recvBuffer: the last chunk's block is ours alone, bytes may be added
 }
 
 // The memory of a list, in chunks: at the beginning, and what a pool keeps at
@@ -77,7 +80,7 @@ func (q *chunkQueue) clear() {
 	}
 	if cap(q.chunks) <= keepChunks {
 		clear(q.chunks)
-		q.chunks, q.head, q.pinned = q.chunks[:0], 0, 0
+		*q.chunkList = chunkList{chunks: q.chunks[:0]}
 		chunkLists.Put(q.chunkList)
 	}
 	q.chunkList = nil

@@ -33,8 +33,8 @@ func TestEndOfRecord(t *testing.T) {
 	d.want()
 	d.in(seg{f: wire.ACK, seq: 1, ack: 451})
 	d.want("P. 2451:2951(500) ack 1")
-	if r := d.c.sndbuf.records; r != nil {
-		t.Errorf("the ends of records %v are kept after they were acknowledged", *r)
+	if d.c.sndbuf.hasRecords() {
+		t.Errorf("the ends of records %v are kept after they were acknowledged", d.c.sndbuf.records)
 	}
 }
 
@@ -58,14 +58,14 @@ func TestRecordLimits(t *testing.T) {
 	if n, err := d.c.Send(d.now, make([]byte, 6000), EndOfRecord|More); n != 5000 || err != syscall.EAGAIN {
 		t.Fatalf("Send = %d, %v, want 5000, EAGAIN", n, err)
 	}
-	if d.c.sndbuf.records != nil || d.c.snd.more {
+	if d.c.sndbuf.hasRecords() || d.c.snd.more {
 		t.Error("the flags of a write that was cut short count")
 	}
 	d = newDriver(t).connect()
 	for range maxRecords + 10 {
 		d.send(1, EndOfRecord)
 	}
-	if n := len(*d.c.sndbuf.records); n != maxRecords {
+	if n := len(d.c.sndbuf.records); n != maxRecords {
 		t.Errorf("%d ends are kept, want %d", n, maxRecords)
 	}
 }

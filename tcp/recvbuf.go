@@ -6,8 +6,7 @@ import "github.com/trivet-net/trivet/internal/block"
 // one range of those that came out of order.
 type recvBuffer struct {
 	chunkQueue
-	size  int  // bytes
-	owned bool // the last chunk's block is ours alone: bytes may be added
+	size int // bytes
 }
 
 // append adds the bytes of d, by reference or by copy (see keep).
@@ -30,7 +29,7 @@ func (b *recvBuffer) append(d block.Chunk) {
 	// A copy goes into a small block, and into a larger one only when it has
 	// filled one: what a few bytes pin stays in proportion.
 	size := block.Small
-	if b.owned && !b.empty() {
+	if !b.empty() && b.owned {
 		size = block.Medium
 	}
 	c, owned := keep(d, size)
@@ -92,7 +91,7 @@ func (b *recvBuffer) peek(p []byte) int {
 // clear drops everything.
 func (b *recvBuffer) clear() {
 	b.chunkQueue.clear()
-	b.size, b.owned = 0, false
+	b.size = 0
 }
 
 // discard drops the first n bytes.

@@ -13,10 +13,13 @@ import (
 type sendBuffer struct {
 	chunkQueue
 	size int // bytes
+}
 
+// sendPlaces are places in a sendBuffer that is not empty.
+type sendPlaces struct {
 	// records are the sequence numbers after the last bytes of records, in order:
-	// no segment reaches across one. Nil while there are none: few users mark any.
-	records *[]seqnum.Value
+	// no segment reaches across one. Few users mark any.
+	records []seqnum.Value
 
 	// The place of the last slice, where the next one usually begins: chunk
 	// index and the offset of that chunk's first byte.
@@ -28,36 +31,33 @@ const maxRecords = 4096
 
 // endRecord makes end, after the last byte of the buffer, the end of a record.
 func (b *sendBuffer) endRecord(end seqnum.Value) {
-	if b.size == 0 {
-		return
-	}
-	if b.records == nil {
-		b.records = new([]seqnum.Value)
-	}
-	if len(*b.records) < maxRecords {
-		*b.records = append(*b.records, end)
+	if b.size > 0 && len(b.records) < maxRecords {
+		b.records = append(b.records, end)
 	}
 }
 
 // record returns how many of the n bytes from seq on are before the next end of
 // a record.
 func (b *sendBuffer) record(seq seqnum.Value, n int) int {
-	if b.records == nil {
+	if !b.hasRecords() {
 		return n
 	}
 	i, found := b.findEnd(seq)
 	if found {
 		i++
 	}
-	if ends := *b.records; i < len(ends) {
-		n = min(n, ends[i].Diff(seq))
+	if i < len(b.records) {
+		n = min(n, b.records[i].Diff(seq))
 	}
 	return n
 }
 
+// hasRecords reports whether the ends of records are kept.
+func (b *sendBuffer) hasRecords() bool { return b.size > 0 && len(b.records) > 0 }
+
 // endsRecord reports whether a record ends at end.
 func (b *sendBuffer) endsRecord(end seqnum.Value) bool {
-	if b.records == nil {
+	if !b.hasRecords() {
 		return false
 	}
 	_, found := b.findEnd(end)
@@ -66,20 +66,13 @@ func (b *sendBuffer) endsRecord(end seqnum.Value) bool {
 
 // findEnd returns the place of seq, or of the first end after it, in records.
 func (b *sendBuffer) findEnd(seq seqnum.Value) (int, bool) {
-	return slices.BinarySearchFunc(*b.records, seq, func(end, seq seqnum.Value) int { return end.Diff(seq) })
+	return slices.BinarySearchFunc(b.records, seq, func(end, seq seqnum.Value) int { return end.Diff(seq) })
 }
 
 // forgetRecords drops the ends up to una.
 func (b *sendBuffer) forgetRecords(una seqnum.Value) {
-	if b.records == nil {
-		return
-	}
-	ends := *b.records
-	for len(ends) > 0 && ends[0].LessEq(una) {
-		ends = ends[1:]
-	}
-	if *b.records = ends; len(ends) == 0 {
-		b.records = nil
+	for b.hasRecords() && b.records[0].LessEq(una) {
+		b.records = b.records[1:]
 	}
 }
 
@@ -91,7 +84,8 @@ func (b *sendBuffer) write(p []byte, most int) int {
 		if b.empty() || room(b.tail()) == 0 {
 			// Small blocks at first, large ones in bulk.
 			k := block.Get(min(max(len(p), min(b.size, most)), block.Large))
-			b.at -= b.push(block.Chunk{Block: k, Data: k.Bytes()[:0]})
+			moved := b.push(block.Chunk{Block: k, Data: k.Bytes()[:0]}) // may be the first
+			b.at -= moved
 		}
 		tail := b.tail()
 		old := len(tail.Data)
@@ -140,5 +134,5 @@ func (b *sendBuffer) discard(n int) {
 // clear drops everything.
 func (b *sendBuffer) clear() {
 	b.chunkQueue.clear()
-	b.size, b.at, b.atOffset, b.records = 0, 0, 0, nil
+	b.size = 0
 }
