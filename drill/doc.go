@@ -11,6 +11,9 @@
 //	result := drill.Run(script)
 //	fmt.Println(result.Status, result.Reason)
 //
+// A setting in the middle of a script counts for the connections that begin after
+// it.
+//
 // Known limits: one connection is under test at a time, as in packetdrill;
 // tunnels (GRE, MPLS, PSP) and SCTP are read but make a script unsupported, as
 // does every feature that the engine does not have. Unsupported is never

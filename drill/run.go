@@ -214,28 +214,21 @@ func (r *runner) slack(since time.Duration) time.Duration {
 	return d
 }
 
-// commandEvent applies settings in the middle of a script. The host takes them
-// at its birth, so they must come before it.
+// commandEvent applies settings in the middle of a script: to the connections
+// that begin after it.
 func (r *runner) commandEvent(c *Command) error {
-	before := *r.set
+	mtu := r.set.mtu
 	if err := r.set.command(c.Text); err != nil {
 		return err
 	}
-	if r.engine != nil && !sameHost(&before, r.set) {
-		return &unsupported{"a setting that changes while connections are open"}
+	if r.engine == nil {
+		return nil
 	}
+	if r.set.mtu != mtu {
+		return &unsupported{"an MTU that changes while connections are open"}
+	}
+	r.engine.SetConfig(r.set.engine)
 	return nil
-}
-
-// sameHost reports whether a and b make the same host.
-func sameHost(a, b *settings) bool {
-	ac, bc := a.engine, b.engine
-	return ac.TCP.NoTimestamps == bc.TCP.NoTimestamps && ac.TCP.NoSACK == bc.TCP.NoSACK &&
-		ac.TCP.NoWindowScale == bc.TCP.NoWindowScale && ac.TCP.SynRetries == bc.TCP.SynRetries &&
-		ac.TCP.Retries == bc.TCP.Retries && ac.TCP.OrphanRetries == bc.TCP.OrphanRetries &&
-		ac.TCP.FinWait2 == bc.TCP.FinWait2 && ac.TCP.ChallengeAckInterval == bc.TCP.ChallengeAckInterval &&
-		ac.TCP.MinRTO == bc.TCP.MinRTO && ac.TCP.MaxRTO == bc.TCP.MaxRTO &&
-		ac.SynAckRetries == bc.SynAckRetries && ac.TimeWaitReset == bc.TimeWaitReset && a.mtu == b.mtu
 }
 
 // codeEvent evaluates assertions.

@@ -93,7 +93,7 @@ func TestRunUnsupported(t *testing.T) {
 		{opened + "+0 recv(4, ..., 10, MSG_ERRQUEUE) = 0", "the error queue"},
 		{opened + "+0 setsockopt(4, SOL_TCP, TCP_NO_SUCH, [1], 4) = 0", "socket option TCP_NO_SUCH"},
 		{opened + "+0 %{ assert tcpi_no_such == 1 }%", "code: unknown name tcpi_no_such"},
-		{opened + "+0 `sysctl -q net.ipv4.tcp_sack=0`", "a setting that changes while connections are open"},
+		{opened + "+0 `ip link set dev tun0 mtu 1400`", "an MTU that changes while connections are open"},
 	} {
 		r := run(t, tt.text, Options{})
 		if r.Status != Unsupported || r.Reason != tt.reason {

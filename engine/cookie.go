@@ -225,7 +225,7 @@ func (e *Engine) acceptCookie(now tcp.Time, l *Listener, t *wire.FourTuple, hash
 	e.rule(now, t, tcp.RuleCookieAccepted)
 	e.stats.CookiesAccepted++
 	e.edge(now, t, tcp.StateListen, tcp.StateSynReceived, tcp.RuleCookieAccepted)
-	e.establish(now, l, &hs, hash)
+	e.establish(now, e.tcp, l, &hs, hash)
 	return true
 }
 

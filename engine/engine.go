@@ -62,6 +62,20 @@ func New(cfg Config) *Engine {
 	return e
 }
 
+// SetConfig changes what the host goes by: the connections and the handshakes
+// that begin from now on have it, those there are keep theirs, as if they had
+// been made by another host. It leaves what Secret, CookieSecret, CookieEpoch,
+// Shard, Shards, ResetRate and ICMPRate were at birth, and goes on counting
+// where it was.
+func (e *Engine) SetConfig(cfg Config) {
+	cfg = cfg.withDefaults()
+	was := &e.cfg
+	cfg.Secret, cfg.CookieSecret, cfg.CookieEpoch = was.Secret, was.CookieSecret, was.CookieEpoch
+	cfg.Shard, cfg.Shards, cfg.ResetRate, cfg.ICMPRate = was.Shard, was.Shards, was.ResetRate, was.ICMPRate
+	cfg.TCP.Counters = e.tcp.Counters
+	e.cfg, e.tcp = cfg, tcp.NewConfig(cfg.TCP)
+}
+
 // Advance fires what is due. An early call is harmless.
 func (e *Engine) Advance(now tcp.Time) {
 	for n := e.timers.pop(now); n != nil; n = e.timers.pop(now) {

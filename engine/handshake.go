@@ -113,15 +113,15 @@ func (e *Engine) waitsForText(h *halfOpen) bool {
 func (e *Engine) accept(now tcp.Time, h *halfOpen) {
 	hs := e.handshake(h)
 	e.removeHalfOpen(h)
-	e.establish(now, h.listener, &hs, h.node.hash)
+	e.establish(now, h.tcp, h.listener, &hs, h.node.hash)
 }
 
 // establish makes a connection of l's that takes the segment which completes
 // its handshake.
-func (e *Engine) establish(now tcp.Time, l *Listener, hs *tcp.Handshake, hash uint32) {
+func (e *Engine) establish(now tcp.Time, cfg *tcp.Config, l *Listener, hs *tcp.Handshake, hash uint32) {
 	c := &Conn{ipID: uint16(hash)}
 	e.paths.tell(now, &hs.Open)
-	c.tcp.Accept(now, e.tcp, hs)
+	c.tcp.Accept(now, cfg, hs)
 	e.attach(c, hash)
 	c.tcp.Input(now, &e.seg)
 	e.settle(now, c)
@@ -130,11 +130,11 @@ func (e *Engine) establish(now tcp.Time, l *Listener, hs *tcp.Handshake, hash ui
 
 // timely is PAWS (RFC 7323, Section 5.3), as tcp.Conn has it.
 func (e *Engine) timely(h *halfOpen) bool {
-	if !h.hasTS || e.tcp.NoTimestamps || e.seg.Flags.Has(wire.RST) {
+	if !h.hasTS || h.tcp.NoTimestamps || e.seg.Flags.Has(wire.RST) {
 		return true
 	}
 	if !e.seg.Options.HasTS {
-		return !e.tcp.RequireTimestamps
+		return !h.tcp.RequireTimestamps
 	}
 	return int32(e.seg.Options.TSVal-h.tsRecent) >= 0
 }
@@ -205,7 +205,7 @@ func (e *Engine) answerHalfOpen(now tcp.Time, h *halfOpen) {
 	seg.Seq, seg.Ack, seg.Flags = h.sndNxt(), h.rcvNxt(), wire.ACK
 	seg.Window = h.rcvWindow >> h.rcvShift
 	seg.TOS, seg.TTL = h.listener.options.TOS, h.listener.options.TTL
-	if h.hasTS && !e.tcp.NoTimestamps {
+	if h.hasTS && !h.tcp.NoTimestamps {
 		seg.Options.HasTS = true
 		seg.Options.TSVal = tcp.TSVal(now, e.tsOffset(&h.tuple))
 		seg.Options.TSEcr = h.tsRecent

@@ -14,9 +14,10 @@ type halfOpen struct {
 	node       node
 	tuple      wire.FourTuple
 	listener   *Listener
-	prev, next *halfOpen // of the listener, in order of arrival
-	sentAt     tcp.Time  // the first SYN,ACK
-	answered   tcp.Time  // the last answer that answerInterval limits
+	tcp        *tcp.Config // that the SYN,ACK was made with
+	prev, next *halfOpen   // of the listener, in order of arrival
+	sentAt     tcp.Time    // the first SYN,ACK
+	answered   tcp.Time    // the last answer that answerInterval limits
 
 	iss, irs   seqnum.Value
 	tsRecent   uint32
@@ -88,7 +89,7 @@ func (e *Engine) addHalfOpen(now tcp.Time, l *Listener, t *wire.FourTuple, hash 
 		tuple: *t, listener: l, iss: iss, irs: e.seg.Seq, window: e.seg.Window,
 		mss: o.MSS, wscale: o.WScale, hasWScale: o.HasWScale,
 		sack: o.SACKPermitted, hasTS: o.HasTS, tsRecent: o.TSVal, ecn: tcp.AsksForECN(e.tcp, &e.seg),
-		fastCookie: cookie, fastExp: o.FastOpen.Experimental,
+		tcp: e.tcp, fastCookie: cookie, fastExp: o.FastOpen.Experimental,
 	}
 	h.node = node{hash: hash, half: h}
 	e.table.insert(&h.node)
@@ -148,7 +149,7 @@ func (e *Engine) sendSynAck(now tcp.Time, h *halfOpen) {
 	hs := e.handshake(h)
 	seg := &e.reply
 	seg.Reset()
-	seg.Options, h.rcvShift, h.rcvWindow = tcp.SynAckOptions(now, e.tcp, &hs)
+	seg.Options, h.rcvShift, h.rcvWindow = tcp.SynAckOptions(now, h.tcp, &hs)
 	seg.Seq, seg.Ack, seg.Flags = h.iss, h.rcvNxt(), wire.SYN|wire.ACK
 	if h.ecn {
 		seg.Flags |= wire.ECE // RFC 3168, Section 6.1.1
