@@ -83,6 +83,12 @@ type Config struct {
 	// SynAckRetries is how often a SYN,ACK is sent again. Zero: 5.
 	SynAckRetries int
 
+	// FastOpenPause is the unit of the time for which a Dialer does not try Fast Open
+	// at an address and port where it failed: four of them at first, doubled with each
+	// failure up to 256 (RFC 7413, Section 4.1.3.1). Zero: 60 s. Negative: it is
+	// always tried.
+	FastOpenPause time.Duration
+
 	// FirstPort and LastPort are the ephemeral ports. Zero: 32768 and 60999.
 	FirstPort, LastPort uint16
 
@@ -179,6 +185,7 @@ func (c *Config) engine(shard int, start time.Time) engine.Config {
 		CookieEpoch:   time.Duration(start.UnixNano()),
 		SynAckRetries: c.SynAckRetries,
 		MaxBacklog:    c.MaxBacklog,
+		FastOpenPause: c.FastOpenPause,
 		FirstPort:     c.FirstPort,
 		LastPort:      c.LastPort,
 		ResetRate:     c.share(c.ResetRate),

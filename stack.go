@@ -244,6 +244,17 @@ func (s *Stack) Close(ctx context.Context) error {
 	return errors.Join(err, s.closeLinks())
 }
 
+// ForgetPaths forgets what was learnt of the ways to other hosts: their MTUs and,
+// for Fast Open, cookies and failures. Call it when the host has moved to another
+// network.
+func (s *Stack) ForgetPaths() {
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		sh.engine.ForgetPaths()
+		sh.mu.Unlock()
+	}
+}
+
 // closeLinks closes the links and waits for every goroutine.
 func (s *Stack) closeLinks() error {
 	s.mu.Lock()

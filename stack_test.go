@@ -419,3 +419,29 @@ func TestSmallThings(t *testing.T) {
 	}
 	l.Close()
 }
+
+// ForgetPaths: a dial with Fast Open to a server whose cookie was forgotten waits for
+// the handshake again, and the next one does not.
+func TestForgetPaths(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	lc := trivet.ListenConfig{Stack: server, FastOpen: 10}
+	l, err := lc.Listen(context.Background(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d := trivet.Dialer{Stack: client, Options: tcp.Options{FastOpen: true}}
+	for i, want := range []tcp.State{tcp.StateEstablished, tcp.StateSynSent, tcp.StateEstablished, tcp.StateSynSent} {
+		if i == 2 {
+			client.ForgetPaths()
+		}
+		c, err := d.Dial("tcp", net.JoinHostPort(serverIP4, "80"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.(*trivet.Conn).Info().State; got != want {
+			t.Errorf("dial %d returns in state %v, want %v", i, got, want)
+		}
+		c.Close()
+	}
+}

@@ -54,6 +54,9 @@ func (s *settings) shell(words []string) error {
 	case name == "tc" && len(args) > 0 && args[0] == "qdisc" && args[len(args)-1] == "fq":
 		s.socket.Pacing = true // the queueing discipline that paces
 		return nil
+	case name == "ip" && strings.HasPrefix(strings.Join(args, " "), "tcp_metrics flush"):
+		s.forget = true
+		return nil
 	case harmless(name, args):
 		return nil
 	}
@@ -61,12 +64,10 @@ func (s *settings) shell(words []string) error {
 }
 
 // harmless reports whether a command is about something that a run in virtual
-// time does not have: cached metrics, queueing disciplines, offloads, counters.
+// time does not have: queueing disciplines, offloads, counters.
 func harmless(name string, args []string) bool {
 	line := strings.Join(args, " ")
 	switch name {
-	case "ip":
-		return strings.HasPrefix(line, "tcp_metrics flush")
 	case "tc":
 		return strings.HasPrefix(line, "qdisc") && (!strings.Contains(line, "limit 0") || strings.HasPrefix(line, "qdisc del"))
 	case "ethtool":

@@ -24,6 +24,13 @@ func (r *runner) listenFast(s *socket, backlog int, o *engine.ListenOptions) {
 	}
 }
 
+// fastOptions returns the options of a connection that the socket opens.
+func (r *runner) fastOptions(s *socket) tcp.Options {
+	o := s.opt
+	o.FastOpenNoCookie = r.set.fastOpen&fastOpenNoCookie != 0 || s.values["TCP_FASTOPEN_NO_COOKIE"] != 0
+	return o
+}
+
 // setFastOpen sets TCP_FASTOPEN, TCP_FASTOPEN_CONNECT and TCP_FASTOPEN_NO_COOKIE.
 func (r *runner) setFastOpen(s *socket, name string, v int64) outcome {
 	switch {
@@ -84,7 +91,7 @@ func (r *runner) transmitFast(c *Call, i int, t transfer) (attempt, error) {
 	nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0
 	switch {
 	case s.conn == nil:
-		opt := s.opt
+		opt := r.fastOptions(s)
 		opt.FastOpen = true
 		if errno := r.dial(s, remote, opt); errno != 0 {
 			return done(failed(errno)), nil

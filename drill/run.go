@@ -228,6 +228,10 @@ func (r *runner) commandEvent(c *Command) error {
 		return &unsupported{"an MTU that changes while connections are open"}
 	}
 	r.engine.SetConfig(r.set.engine)
+	if r.set.forget {
+		r.engine.ForgetPaths()
+		r.set.forget = false
+	}
 	return nil
 }
 

@@ -28,6 +28,7 @@ type settings struct {
 	strictSegments   bool
 	fastOpen         int // the bits of tcp_fastopen
 	fastOpenKeys     []engine.FastOpenKey
+	forget           bool           // what was learnt of other hosts
 	files            map[string]int // files that commands made: sizes in bytes
 }
 

@@ -197,7 +197,7 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 	if s.conn != nil {
 		return func() (outcome, bool) { return s.connectAgain(), true }, nil
 	}
-	if errno := r.dial(s, remote, s.opt); errno != 0 {
+	if errno := r.dial(s, remote, r.fastOptions(s)); errno != 0 {
 		return done(failed(errno)), nil
 	}
 	if s.nonblock && s.conn.Ready()&tcp.Connected == 0 {

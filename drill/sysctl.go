@@ -45,34 +45,35 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_fastopen":           number((*settings).setFastOpen),
 	"tcp_fastopen_key":       (*settings).setFastOpenKey,
 
-	"somaxconn":                          number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
-	"tcp_ecn_fallback":                   nil,
-	"tcp_ecn_option":                     nil,
-	"tcp_frto":                           nil,
-	"tcp_dsack":                          nil,
-	"tcp_fack":                           nil,
-	"tcp_reordering":                     nil,
-	"tcp_slow_start_after_idle":          nil,
-	"tcp_early_retrans":                  nil,
-	"tcp_recovery":                       nil,
-	"tcp_tso_win_divisor":                nil,
-	"tcp_tso_rtt_log":                    nil,
-	"tcp_pacing_ss_ratio":                nil,
-	"tcp_pacing_ca_ratio":                nil,
-	"tcp_fastopen_cookies":               nil,
-	"tcp_fastopen_blackhole_timeout_sec": nil,
-	"tcp_metrics_save":                   nil,
-	"tcp_no_metrics_save":                nil,
-	"tcp_base_mss":                       nil,
-	"tcp_retries1":                       nil,
-	"tcp_autocorking":                    nil,
-	"tcp_limit_output_bytes":             nil,
-	"tcp_challenge_ack_limit":            nil,
-	"tcp_moderate_rcvbuf":                nil,
-	"tcp_adv_win_scale":                  nil,
-	"tcp_app_win":                        nil,
-	"tcp_comp_sack_nr":                   nil,
-	"tcp_comp_sack_delay_ns":             nil,
+	"tcp_fastopen_blackhole_timeout_sec": number((*settings).setFastOpenPause),
+
+	"somaxconn":                 number(func(s *settings, n int) { s.engine.MaxBacklog = n }),
+	"tcp_ecn_fallback":          nil,
+	"tcp_ecn_option":            nil,
+	"tcp_frto":                  nil,
+	"tcp_dsack":                 nil,
+	"tcp_fack":                  nil,
+	"tcp_reordering":            nil,
+	"tcp_slow_start_after_idle": nil,
+	"tcp_early_retrans":         nil,
+	"tcp_recovery":              nil,
+	"tcp_tso_win_divisor":       nil,
+	"tcp_tso_rtt_log":           nil,
+	"tcp_pacing_ss_ratio":       nil,
+	"tcp_pacing_ca_ratio":       nil,
+	"tcp_fastopen_cookies":      nil,
+	"tcp_metrics_save":          nil,
+	"tcp_no_metrics_save":       nil,
+	"tcp_base_mss":              nil,
+	"tcp_retries1":              nil,
+	"tcp_autocorking":           nil,
+	"tcp_limit_output_bytes":    nil,
+	"tcp_challenge_ack_limit":   nil,
+	"tcp_moderate_rcvbuf":       nil,
+	"tcp_adv_win_scale":         nil,
+	"tcp_app_win":               nil,
+	"tcp_comp_sack_nr":          nil,
+	"tcp_comp_sack_delay_ns":    nil,
 }
 
 // suiteDefaults are the settings that the public suites make before each
@@ -204,17 +205,25 @@ func (s *settings) setECN(n []int) error {
 	return nil
 }
 
-// The bits of tcp_fastopen: clients and servers may use Fast Open, servers ask for
-// no cookie, and every listener lets it be used.
+// The bits of tcp_fastopen: clients and servers may use Fast Open, clients need no
+// cookie, servers ask for none, and every listener lets it be used.
 const (
 	fastOpenClient     = 1
 	fastOpenServer     = 2
+	fastOpenNoCookie   = 4
 	fastOpenAnyone     = 0x200
 	fastOpenEverywhere = 0x400
 )
 
-// setFastOpen takes the bits. Trivet's clients never do without a cookie, which
-// others ask for.
+// setFastOpenPause takes a number of seconds; 0: there is no pause.
+func (s *settings) setFastOpenPause(secs int) {
+	s.engine.FastOpenPause = time.Duration(secs) * time.Second
+	if secs == 0 {
+		s.engine.FastOpenPause = -1
+	}
+}
+
+// setFastOpen takes the bits.
 func (s *settings) setFastOpen(bits int) { s.fastOpen = bits }
 
 // setFastOpenKey takes one or two keys, written as four numbers each.

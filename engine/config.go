@@ -47,6 +47,12 @@ type Config struct {
 	// MaxBacklog caps a listener's backlog (somaxconn). Zero: 4096.
 	MaxBacklog int
 
+	// FastOpenPause is the unit of the time for which a client does not try Fast Open
+	// at an address and port where it failed: four of them at first, doubled with each
+	// failure up to 256 (RFC 7413, Section 4.1.3.1). Zero: 60 s. Negative: it is
+	// always tried.
+	FastOpenPause time.Duration
+
 	// FirstPort and LastPort are the ephemeral ports. Zero: 32768, 60999.
 	FirstPort, LastPort uint16
 
@@ -82,6 +88,7 @@ func (c Config) withDefaults() Config {
 	def(&c.SynBacklog, 1024)
 	def(&c.SynAckRetries, 5)
 	def(&c.MaxBacklog, 4096)
+	def(&c.FastOpenPause, 60*time.Second)
 	def(&c.FirstPort, 32768)
 	def(&c.LastPort, 60999)
 	c.LastPort = max(c.LastPort, c.FirstPort)

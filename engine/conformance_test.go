@@ -252,7 +252,7 @@ func synWith(options []byte) []byte {
 // The defaults are those of docs/rfc.md, section 6.
 func TestDefaults(t *testing.T) {
 	want := Config{
-		Shards: 1, TimeWait: 60 * time.Second, MaxTimeWait: 65536, SynBacklog: 1024, SynAckRetries: 5,
+		Shards: 1, TimeWait: 60 * time.Second, MaxTimeWait: 65536, SynBacklog: 1024, SynAckRetries: 5, FastOpenPause: time.Minute,
 		MaxBacklog: 4096, FirstPort: 32768, LastPort: 60999, ResetRate: 200, ICMPRate: 1000,
 	}
 	if got := (Config{}).withDefaults(); fmt.Sprint(got) != fmt.Sprint(want) {

@@ -37,7 +37,7 @@ func (e *Engine) Dial(now tcp.Time, local, remote netip.AddrPort, opt tcp.Option
 	}
 	c := &Conn{ipID: uint16(hash)}
 	if opt.FastOpen {
-		e.fastOpens.tell(now, &o)
+		e.fastOpens.tell(now, e.cfg.FastOpenPause, &o)
 	}
 	c.tcp.Dial(now, e.tcp, &o)
 	e.attach(c, hash)

@@ -76,6 +76,15 @@ func (e *Engine) SetConfig(cfg Config) {
 	e.cfg, e.tcp = cfg, tcp.NewConfig(cfg.TCP)
 }
 
+// ForgetPaths forgets what was learnt of the ways to other hosts: their MTUs and,
+// for Fast Open, cookies, segment sizes and failures. That is right when the host
+// has moved to another network.
+func (e *Engine) ForgetPaths() {
+	clear(e.paths)
+	clear(e.datagramPaths)
+	clear(e.fastOpens)
+}
+
 // Advance fires what is due. An early call is harmless.
 func (e *Engine) Advance(now tcp.Time) {
 	for n := e.timers.pop(now); n != nil; n = e.timers.pop(now) {

@@ -13,9 +13,7 @@ import (
 const (
 	// maxFastOpens bounds the servers that are remembered.
 	maxFastOpens = 1024
-	// fastOpenPause is how long a server is not tried that failed, doubled with each
-	// failure up to fastOpenMaxPauses times (RFC 7413, Section 4.1.3.1; R7413-10).
-	fastOpenPause     = 60 * time.Second
+	// fastOpenMaxPauses is how often Config.FastOpenPause doubles at most.
 	fastOpenMaxPauses = 8
 	// fastOpenTries is after how many failures a server is not tried, of those for
 	// which there may be another reason: a SYN may get lost, and its cookie not be
@@ -37,20 +35,30 @@ type fastOpens map[fastOpenPath]fastOpen
 type fastOpen struct {
 	cookie   wire.FastOpen
 	mss      uint16
+	unheard  fastOpenForms // in which a cookie was asked for in vain
 	failures uint8
 	failed   tcp.Time // the last time
 	used     tcp.Time
 }
 
-// paused reports whether the server is not to be tried.
-func (f *fastOpen) paused(now tcp.Time) bool {
-	return f.failures >= fastOpenTries && now.Sub(f.failed) < fastOpenPause<<min(f.failures, fastOpenMaxPauses)
+// fastOpenForms are forms of the option.
+type fastOpenForms uint8
+
+const (
+	formStandard fastOpenForms = 1 << iota
+	formExperimental
+)
+
+// paused reports whether the server is not to be tried: for a time that grows with
+// each failure (RFC 7413, Section 4.1.3.1; R7413-10).
+func (f *fastOpen) paused(now tcp.Time, pause time.Duration) bool {
+	return f.failures >= fastOpenTries && now.Sub(f.failed) < pause<<min(f.failures, fastOpenMaxPauses)
 }
 
 // tell tells a connection that opens what its SYN has.
-func (m fastOpens) tell(now tcp.Time, o *tcp.Open) {
+func (m fastOpens) tell(now tcp.Time, pause time.Duration, o *tcp.Open) {
 	path := fastOpenPath{o.Tuple.LocalAddr, o.Tuple.RemoteAddr, o.Tuple.RemotePort}
-	if f := m[path]; f.paused(now) {
+	if f := m[path]; f.paused(now, pause) {
 		return
 	}
 	path.port = 0
@@ -61,6 +69,11 @@ func (m fastOpens) tell(now tcp.Time, o *tcp.Open) {
 	}
 	o.FastOpen = f.cookie
 	o.FastOpen.Present = true
+	if f.cookie.Len == 0 {
+		// RFC 7413, Section 4.1.1: older servers know the form of the experiment
+		// only. It is tried once, as on Linux.
+		o.FastOpen.Experimental = f.unheard == formStandard
+	}
 }
 
 // dialled learns what became of an open by Fast Open.
@@ -76,8 +89,13 @@ func (m *fastOpens) learn(now tcp.Time, t *wire.FourTuple, o *tcp.FastOpenOutcom
 	if o.Cookie.Len > 0 || o.MSS != 0 {
 		f := (*m)[path]
 		f.mss, f.used = o.MSS, now
-		if o.Cookie.Len > 0 {
-			f.cookie = o.Cookie
+		switch {
+		case o.Cookie.Len > 0:
+			f.cookie, f.unheard = o.Cookie, 0
+		case o.Asked && !o.Again && o.Experimental:
+			f.unheard |= formExperimental
+		case o.Asked && !o.Again:
+			f.unheard |= formStandard
 		}
 		m.put(path, f)
 	}
@@ -91,8 +109,6 @@ func (m *fastOpens) learn(now tcp.Time, t *wire.FourTuple, o *tcp.FastOpenOutcom
 		return
 	case o.Again, o.Text:
 		f.failures++
-	case o.Asked:
-		f.failures = max(f.failures+1, fastOpenTries)
 	default:
 		return
 	}

@@ -459,27 +459,49 @@ func TestFastOpenRefused(t *testing.T) {
 	}
 }
 
-// R7413-10, RFC 7413, Section 4.1.3: a server that gives no cookie is not asked
-// again for a while; nor is one whose SYNs with the option get lost again and
-// again.
-func TestFastOpenPause(t *testing.T) {
+// RFC 7413, Section 4.1.1: a server that gives no cookie is asked in the form of the
+// experiment, once: an older one knows no other. What it gives then goes in that
+// form, too.
+func TestFastOpenExperimental(t *testing.T) {
 	p, l := fastPair(t, 0)
-	for i, want := range []bool{true, false} {
+	for i, want := range []bool{false, true, false, false} {
 		p.dialFast()
 		p.exchange()
 		l.Accept()
-		if f, _ := p.lastSyn(); f.Present != want {
-			t.Errorf("SYN %d has the option: %v, want %v", i, f.Present, want)
+		if f, _ := p.lastSyn(); !f.Present || f.Experimental != want {
+			t.Errorf("SYN %d has %v, the form of the experiment: %v, want %v", i, f, f.Experimental, want)
 		}
 	}
-	p.wait(fastOpenPause << 2)
+	p, l = fastPair(t, 0)
 	p.dialFast()
 	p.exchange()
-	if f, _ := p.lastSyn(); !f.Present {
-		t.Error("not asked again after the pause")
+	l.Accept()
+	l.SetFastOpen(5)
+	p.dialFast()
+	p.exchange()
+	l.Accept()
+	c := p.dialFast()
+	if _, err := c.Write(p.a.now, []byte("hello")); err != nil {
+		t.Fatal(err)
 	}
+	p.exchange()
+	if f, _ := p.lastSyn(); f.Len != 8 || !f.Experimental || !c.Info(p.a.now).SynData {
+		t.Errorf("the SYN has %v", f)
+	}
+}
 
-	p, l = fastPair(t, 5)
+// Config.FastOpenPause: with none, a server is tried however often it fails.
+func TestFastOpenNoPause(t *testing.T) {
+	f := fastOpen{failures: 200, failed: 1}
+	if !f.paused(2, time.Minute) || f.paused(2, -1) {
+		t.Errorf("paused = %v with a pause, %v without", f.paused(2, time.Minute), f.paused(2, -1))
+	}
+}
+
+// R7413-10, RFC 7413, Section 4.1.3.1: a server whose SYNs with the option get lost
+// again and again is not tried for a while.
+func TestFastOpenPause(t *testing.T) {
+	p, l := fastPair(t, 5)
 	p.dialFast()
 	p.exchange()
 	l.Accept()
@@ -520,7 +542,7 @@ func TestFastOpensAreBounded(t *testing.T) {
 	}
 	known := func(i int) bool {
 		open := tcp.Open{Tuple: *tuple(i)}
-		m.tell(tcp.Time(time.Hour), &open)
+		m.tell(tcp.Time(time.Hour), time.Minute, &open)
 		return open.FastOpen.Len == 4 && open.PeerMSS == 1000
 	}
 	if len(m) != maxFastOpens || known(9) || !known(10) {
@@ -633,7 +655,7 @@ func TestFastOpenNoAnswer(t *testing.T) {
 	}
 	paused := func() bool {
 		o := tcp.Open{Tuple: wire.FourTuple{LocalAddr: wire.AddrFrom(addrA), RemoteAddr: wire.AddrFrom(addrB), RemotePort: 80}}
-		p.a.e.fastOpens.tell(p.a.now, &o)
+		p.a.e.fastOpens.tell(p.a.now, time.Minute, &o)
 		return !o.FastOpen.Present
 	}
 	for _, want := range []time.Duration{4 * time.Minute, 8 * time.Minute, 16 * time.Minute} {
@@ -712,5 +734,28 @@ func TestFastOpenResets(t *testing.T) {
 		if err := c.TakeError(); err != syscall.ECONNREFUSED {
 			t.Errorf("connection %d: %v, want ECONNREFUSED", i, err)
 		}
+	}
+}
+
+// ForgetPaths: in another network neither cookies nor path MTUs are worth anything.
+func TestForgetPaths(t *testing.T) {
+	p, l := fastPair(t, 5)
+	c := p.dialFast()
+	p.exchange()
+	l.Accept()
+	if _, err := c.Write(p.a.now, make([]byte, 4000)); err != nil {
+		t.Fatal(err)
+	}
+	big := p.a.output()
+	p.a.input(0, icmpPacket(addrB, addrA, 3, 4, 1000, big[0].data))
+	p.exchange()
+	if len(p.a.e.paths) != 1 || len(p.a.e.fastOpens) != 1 {
+		t.Fatalf("%d path MTUs and %d servers known", len(p.a.e.paths), len(p.a.e.fastOpens))
+	}
+	p.a.e.ForgetPaths()
+	c = p.dialFast()
+	p.exchange()
+	if f, _ := p.lastSyn(); !f.Present || f.Len != 0 || c.Info(p.a.now).PMTU != 1500 {
+		t.Errorf("the SYN has %v, the path MTU is %d", f, c.Info(p.a.now).PMTU)
 	}
 }

@@ -34,10 +34,15 @@ func (c *Conn) beginFastOpen(o *Open) {
 	}
 	early := o.FastOpen.Len > 0 || o.SynText
 	c.fast = &fastOpen{option: o.FastOpen, early: early, waiting: early}
-	if o.PeerMSS != 0 {
+	switch {
+	case o.PeerMSS != 0:
 		c.snd.peerMSS = o.PeerMSS
-		c.setMSS()
+	case o.SynText:
+		c.snd.peerMSS = uint16(c.rcv.advMSS) // in a network of one's own, as on Linux
+	default:
+		return
 	}
+	c.setMSS()
 }
 
 // waitsForText reports whether the SYN waits for the first text.
@@ -183,9 +188,9 @@ func (c *Conn) suspectFastOpen() {
 type FastOpenOutcome struct {
 	Cookie wire.FastOpen // of the SYN,ACK
 	MSS    uint16        // of the SYN,ACK, in bytes; 0: there was none
-	// The SYN asked for a cookie; it went again without; there was text in it; the
-	// peer took some of that.
-	Asked, Again, Text, Taken bool
+	// The SYN asked for a cookie, and that in the form of the experiment; it went
+	// again without; there was text in it; the peer took some of that.
+	Asked, Experimental, Again, Text, Taken bool
 	// Failed: the connection failed before it was open, and not by a reset, which
 	// has other reasons most of the time. BlackHole: what was sent after the SYN was
 	// never answered.
@@ -207,9 +212,12 @@ func (c *Conn) TakeFastOpen() (o FastOpenOutcome, ok bool) {
 	if c.passive || !(c.snd.synAcked || c.err != 0) {
 		return o, false // of a listener's, or the user gave up
 	}
+	if !f.option.Present {
+		f.answer = wire.FastOpen{} // nobody asked
+	}
 	return FastOpenOutcome{
 		Cookie: f.answer, MSS: c.synMSS(),
-		Asked: f.option.Present && f.option.Len == 0, Again: f.again,
+		Asked: f.option.Present && f.option.Len == 0, Experimental: f.option.Experimental, Again: f.again,
 		Text: f.text > 0, Taken: f.taken,
 		Failed: !c.snd.synAcked && c.err != 0 && !f.refused, BlackHole: f.blackHole,
 	}, true

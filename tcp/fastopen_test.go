@@ -416,6 +416,12 @@ func TestFastOpenNoCookie(t *testing.T) {
 	if d.last.Options.FastOpen.Present {
 		t.Errorf("the SYN has %v", d.last.Options.FastOpen)
 	}
+	gift := synAck
+	gift.ack, gift.opt.FastOpen = 401, testCookie
+	d.in(gift)
+	if o, ok := d.c.TakeFastOpen(); !ok || !o.Taken || o.Cookie.Present {
+		t.Errorf("TakeFastOpen = %+v, %v, want no cookie, since none was asked for", o, ok)
+	}
 }
 
 // RFC 7413, Section 4.1.3.1: what the client is to remember of the server: no

@@ -134,8 +134,9 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 	c.irs = irs
 	c.rcv.nxt = irs.Add(1)
 	c.rcv.up = c.rcv.nxt
-	if o.MSS != 0 {
-		c.snd.peerMSS = o.MSS
+	c.snd.peerMSS = o.MSS
+	if o.MSS == 0 {
+		c.snd.peerMSS = uint16(defaultMSS(c.id.LocalAddr.Is4()))
 	}
 	if c.fast != nil {
 		c.fast.answer = o.FastOpen
