@@ -5,6 +5,8 @@ import "github.com/trivet-net/trivet/wire"
 // Abort ends the connection: RFC 9293, Section 3.10.5, ABORT. The peer gets a
 // RST unless it has not heard of us yet or both FINs are under way.
 func (c *Conn) Abort(now Time) {
+	c.wake()
+	defer c.rest(now)
 	if !c.orphan {
 		c.call(now, "abort", 0, nil)
 	}

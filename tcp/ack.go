@@ -99,7 +99,6 @@ func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	if c.sent != nil {
 		c.sent.ack(c.snd.una, &d)
 		if c.sent.n == 0 {
-			c.sent.release()
 			c.sent = nil
 		}
 	}

@@ -29,13 +29,13 @@ func TestNoAllocations(t *testing.T) {
 }
 
 // Nor does the sender's part of a transfer that loses segments: records, ranges
-// and what went again come from a pool.
+// and what went again are in memory that is kept.
 func TestNoAllocationsForLosses(t *testing.T) {
 	now := Time(1)
 	var r rack
 	lose := func(*sentRecord) {}
+	b := new(scoreboard)
 	lossy := func() {
-		b := newScoreboard()
 		for i := range 64 {
 			now += 1000
 			b.push(sentRecord{start: seqnum.Value(i * 1000), end: seqnum.Value(i*1000 + 1000), sentAt: now, size: 1000})
@@ -59,7 +59,7 @@ func TestNoAllocationsForLosses(t *testing.T) {
 			b.sendAgain(sentRecord{start: from, end: from.Add(seqnum.Size(n)), sentAt: now, size: 1000})
 		}
 		b.ack(64_000, &delivery{now: now})
-		b.release()
+		b.empty()
 	}
 	lossy()
 	if n := testing.AllocsPerRun(50, lossy); n > 0 {

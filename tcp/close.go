@@ -17,6 +17,8 @@ func (c *Conn) CloseRead(now Time) error {
 // CloseWrite sends FIN after the queued data: RFC 9293, Section 3.10.4, CLOSE.
 // The other direction stays open. A second call does nothing.
 func (c *Conn) CloseWrite(now Time) error {
+	c.wake()
+	defer c.rest(now)
 	if c.unconnected() {
 		return syscall.ENOTCONN
 	}
@@ -56,6 +58,8 @@ func (c *Conn) closeWrite(now Time) {
 // received data that nobody read, RST at once, so that the peer learns that
 // data was lost.
 func (c *Conn) Close(now Time) {
+	c.wake()
+	defer c.rest(now)
 	if c.orphan {
 		return
 	}

@@ -93,6 +93,11 @@ type Config struct {
 	// next for others.
 	recent     [4]*Options
 	nextRecent uint8
+
+	// Transients for connections that have something to do, the one used last
+	// first.
+	spare    *transient
+	numSpare int
 }
 
 // maxDelayedAck is the longest delay of an ACK (RFC 9293, Section 3.8.6.3).
@@ -137,6 +142,7 @@ func def[T comparable](p *T, v T) {
 // defaults, and Counters is set.
 func NewConfig(c Config) *Config {
 	c = c.withDefaults()
+	c.spare, c.numSpare = nil, 0
 	return &c
 }
 

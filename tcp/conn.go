@@ -36,13 +36,9 @@ type Conn struct {
 	rtt      estimator
 	cc       congestion
 	cubic    cubic // the memory of cc, when that is CUBIC or, within it, NewReno
-	loss     recovery
-	rack     rack
-	rate     rate
-	pace     pacer
-	chrono   chrono
-	sent     *scoreboard // nil while nothing is outstanding
-	usage    usage
+	memory   memory
+
+	*transient // resting, while nothing is under way
 
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
@@ -51,9 +47,8 @@ type Conn struct {
 	mtu    *mtuSearch  // nil while the path MTU is not in doubt
 	ooo    *reassembly // nil until a segment comes out of order
 
-	timers [numTimers]Time
-	rtoAt  Time // when the retransmission time-out is due, whichever timer runs; 0: never
-	count  counts
+	keepAlive Time // when its timer fires
+	count     counts
 
 	err     errno // pending: told to the user once
 	softErr errno // last ICMP error that did not end the connection
@@ -209,7 +204,7 @@ func (c *Conn) die(now Time, err syscall.Errno, rule Rule) {
 // stop forgets what a connection that is over does not need: everything but
 // what the user may still read.
 func (c *Conn) stop() {
-	c.timers = [numTimers]Time{}
+	c.timers, c.keepAlive = [numTimers]Time{}, 0
 	reset := c.wants.reset
 	c.wants = wants{reset: reset}
 	c.rtoAt = 0
@@ -225,21 +220,20 @@ func (c *Conn) stop() {
 
 // Release gives every buffer back. The connection must be over.
 func (c *Conn) Release() {
+	c.wake()
 	c.dropSent()
 	c.rcvbuf.clear()
 	if c.ooo != nil {
 		c.ooo.clear()
 	}
 	c.account()
+	c.rest(0)
 }
 
 // dropSent gives up what is queued to be sent, and what is known of what was.
 func (c *Conn) dropSent() {
 	c.sndbuf.clear()
-	if c.sent != nil {
-		c.sent.release()
-		c.sent = nil
-	}
+	c.sent = nil
 }
 
 // call tells the trace of a user's call.

@@ -73,6 +73,8 @@ func (c *Conn) synRoom() int {
 // Write goes without text, unless there is some after the given time. It reports
 // whether there is one.
 func (c *Conn) SendSyn(now Time, patience time.Duration) bool {
+	c.wake()
+	defer c.rest(now)
 	switch {
 	case !c.waitsForText():
 		return false
@@ -129,7 +131,7 @@ func (c *Conn) addFastOpen(now Time, seg *wire.Segment) {
 		f.text = n
 		c.sndbuf.slice(seg, 0, n)
 		if c.sent == nil {
-			c.sent = newScoreboard()
+			c.sent = c.newScoreboard()
 		}
 		r := c.record(now, seg, 0)
 		r.start = r.start.Add(1) // after the SYN
@@ -158,7 +160,6 @@ func (c *Conn) synTextAcked(now Time, seg *wire.Segment) {
 	}
 	if c.synData {
 		c.rule(now, RuleFastOpenAcked)
-		c.sent.release()
 		c.sent = nil
 		return
 	}

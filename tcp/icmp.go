@@ -20,6 +20,8 @@ const (
 // 5.2). While opening, errors end the attempt, soft ones too, as on Linux
 // (DIS-4), but in SYN-RECEIVED only hard ones.
 func (c *Conn) ICMPError(now Time, seq seqnum.Value, err syscall.Errno, hard bool) {
+	c.wake()
+	defer c.rest(now)
 	if c.dead() || !c.quoted(seq) {
 		c.rule(now, RuleICMPIgnored)
 		return
@@ -46,6 +48,8 @@ func (c *Conn) quoted(seq seqnum.Value) bool {
 // reports whether the message was believed. What was too big is sent again at
 // once in smaller segments; this is no congestion (RFC 1191, Section 6.5).
 func (c *Conn) ICMPTooBig(now Time, seq seqnum.Value, mtu int) bool {
+	c.wake()
+	defer c.rest(now)
 	is4 := c.id.LocalAddr.Is4()
 	if is4 {
 		mtu = max(mtu, minMTU4)

@@ -13,6 +13,7 @@ import (
 // nothing, so that a batch of segments is processed completely before it is
 // acknowledged (MUST-59).
 func (c *Conn) Input(now Time, seg *wire.Segment) {
+	c.wake()
 	if c.cfg.Trace != nil {
 		c.cfg.Trace(&Event{Time: now, Kind: EventReceive, Tuple: c.id, Segment: seg})
 	}
@@ -32,6 +33,7 @@ func (c *Conn) Input(now Time, seg *wire.Segment) {
 		c.inputSegment(now, seg)
 	}
 	c.account()
+	c.rest(now)
 }
 
 // inputSegment runs the checks of RFC 9293, Section 3.10.7.4, in its order,

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"sync"
 	"testing"
 )
@@ -33,7 +34,8 @@ var engineRules = []Rule{
 }
 
 // TestMain runs all tests and asserts that together they reached every rule
-// that a connection applies.
+// that a connection applies, and that none wrote to what connections at rest
+// share.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
@@ -42,6 +44,10 @@ func TestMain(m *testing.M) {
 			fmt.Println("rules that no test reached:", missing)
 			code = 1
 		}
+	}
+	if !reflect.DeepEqual(&resting, &transient{}) {
+		fmt.Printf("a connection at rest was written to: %+v\n", resting)
+		code = 1
 	}
 	os.Exit(code)
 }

@@ -105,7 +105,8 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 
 // begin sets what does not depend on who opens.
 func (c *Conn) begin(cfg *Config, o *Open) {
-	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: cfg.share(o.Options)}
+	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: cfg.share(o.Options), transient: &resting}
+	c.wake()
 	c.rcv.space = int32(c.opt.recvBuffer())
 	c.iss = o.ISS
 	c.ts.offset = o.TSOffset

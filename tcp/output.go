@@ -22,6 +22,12 @@ func (c *Conn) HasOutput() bool {
 // wants, Nagle's algorithm, the windows and the timers meet. The payload refers
 // to the send buffer and is good until the next call of another method.
 func (c *Conn) Output(now Time, out *Batch) {
+	c.wake()
+	c.output(now, out)
+	c.rest(now)
+}
+
+func (c *Conn) output(now Time, out *Batch) {
 	if c.wants.refuse {
 		c.sendRefusal(now, out)
 	}
@@ -144,7 +150,7 @@ func (c *Conn) sendNewSegment(now Time, out *Batch, n int, fin bool) {
 	c.cc.sent(now, n, flight)
 	c.notePaced(now, n)
 	if c.sent == nil {
-		c.sent = newScoreboard()
+		c.sent = c.newScoreboard()
 	}
 	c.sent.push(c.record(now, seg, flight))
 	c.snd.nxt = seg.End()

@@ -10,19 +10,25 @@ import (
 // one that arrived is lost, whether it was sent once or more often. "Some time"
 // is the reordering window, which adapts to what the path does.
 type rack struct {
+	rackMemory
+
 	// The segment sent last among those that arrived.
 	sentAt Time
 	end    seqnum.Value
-	rtt    time.Duration // of that segment
 
 	fack       seqnum.Value // the highest that arrived
 	dsackRound seqnum.Value // a DSACK counts once until an ACK passes it
-	reordered  bool         // the path was seen to reorder
 	dsacked    bool         // dsackRound is in force
-	patient    bool         // a tail loss probe was needless: wait longer
-	mult       uint8        // of the reordering window
-	persist    uint8        // recoveries until mult falls back to 1
-	tick       time.Duration
+}
+
+// rackMemory is what rack knows of the path.
+type rackMemory struct {
+	rtt       time.Duration // of the segment sent last among those that arrived
+	tick      time.Duration // of the caller's clock
+	reordered bool          // the path was seen to reorder
+	patient   bool          // a tail loss probe was needless: wait longer
+	mult      uint8         // of the reordering window
+	persist   uint8         // recoveries until mult falls back to 1
 }
 
 // reoPersist is how many recoveries a widened reordering window lasts (RFC

@@ -118,7 +118,7 @@ func TestLostRetransmission(t *testing.T) {
 // quarter of the round trip, once in a round trip; after sixteen recoveries it
 // is as at the beginning. It never exceeds SRTT.
 func TestReorderingWindow(t *testing.T) {
-	r := rack{reordered: true}
+	r := rack{rackMemory: rackMemory{reordered: true}}
 	want := func(w time.Duration) {
 		t.Helper()
 		if got := r.window(true, 40*ms, 50*ms); got != w {

@@ -7,11 +7,16 @@ import "time"
 // how much time; and that time is the longer of those which the sending and the
 // acknowledging took, since ACKs may come compressed.
 type rate struct {
-	delivered   uint64 // bytes, in the life of the connection
-	lost        uint64 // bytes thought lost, likewise
-	deliveredAt Time   // when delivered grew last
-	firstSentAt Time   // of the segment that the last sample is from
-	appLimited  uint64 // until so much is delivered samples are application-limited; 0: they are not
+	rateMemory
+	deliveredAt Time // when delivered grew last
+	firstSentAt Time // of the segment that the last sample is from
+}
+
+// rateMemory is what rate knows of the path.
+type rateMemory struct {
+	delivered  uint64 // bytes, in the life of the connection
+	lost       uint64 // bytes thought lost, likewise
+	appLimited uint64 // until so much is delivered samples are application-limited; 0: they are not
 
 	// The last sample that says something about the path, for Info.
 	last           uint32 // bytes

@@ -64,7 +64,7 @@ func TestDuplicateReports(t *testing.T) {
 // A peer that reports every other segment (R2018-9, CVE-2019-11478) is believed
 // up to a number of ranges; the memory and the work for each ACK stay bounded.
 func TestSACKRangesAreBounded(t *testing.T) {
-	b := newScoreboard()
+	b := new(scoreboard)
 	const segments = 4 * maxSackRanges
 	at := func(i int) seqnum.Value { return seqnum.Value(i * 100) }
 	for i := range segments {
@@ -88,7 +88,7 @@ func TestSACKRangesAreBounded(t *testing.T) {
 // Records are cut at the borders of segments only: blocks of single bytes make
 // no new ones (R2018-9).
 func TestTinyBlocksCostNothing(t *testing.T) {
-	b := newScoreboard()
+	b := new(scoreboard)
 	b.push(sentRecord{start: 0, end: 64_000, sentAt: 1, size: 1000})
 	for i := range 32_000 {
 		b.sack(seqnum.Value(2*i), seqnum.Value(2*i+1), &delivery{})
@@ -100,7 +100,7 @@ func TestTinyBlocksCostNothing(t *testing.T) {
 
 // BenchmarkSACKOfEveryOther is the cost of an ACK of a hostile peer.
 func BenchmarkSACKOfEveryOther(b *testing.B) {
-	s := newScoreboard()
+	s := new(scoreboard)
 	const segments = 2 * maxSackRanges
 	for i := range segments {
 		s.push(sentRecord{start: seqnum.Value(i * 100), end: seqnum.Value(i*100 + 100), sentAt: 1, size: 100})

@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"github.com/trivet-net/trivet/internal/pool"
 	"github.com/trivet-net/trivet/seqnum"
 )
 
@@ -57,30 +56,19 @@ type resend struct {
 	sentAt     Time
 }
 
-// The memory of a scoreboard: at the beginning, and what a pool keeps at most.
+// The memory of a scoreboard: at the beginning, and what is kept at most.
 const (
 	minRecords  = 8
 	keepRecords = 4096
 )
 
-var scoreboards pool.Of[scoreboard]
-
-// newScoreboard returns an empty one.
-func newScoreboard() *scoreboard {
-	b := scoreboards.Get()
-	if b.ring == nil {
-		b.ring = make([]sentRecord, minRecords)
-	}
-	return b
-}
-
-// release gives the memory back.
-func (b *scoreboard) release() {
+// empty forgets all, and keeps the memory unless it is much.
+func (b *scoreboard) empty() {
 	if len(b.ring) > keepRecords {
+		*b = scoreboard{}
 		return
 	}
 	*b = scoreboard{ring: b.ring, ranges: b.ranges[:0], resends: b.resends[:0]}
-	scoreboards.Put(b)
 }
 
 // at returns record i, counted from the oldest.
@@ -102,7 +90,7 @@ func (b *scoreboard) push(r sentRecord) {
 }
 
 func (b *scoreboard) grow() {
-	ring := make([]sentRecord, 2*len(b.ring))
+	ring := make([]sentRecord, max(minRecords, 2*len(b.ring)))
 	for i := range b.n {
 		ring[i] = *b.at(i)
 	}

@@ -70,7 +70,7 @@ func runScoreboard(t *testing.T, ops []byte) {
 	t.Helper()
 	const base = seqnum.Value(0xffff_ff00)
 	at := func(n int) seqnum.Value { return base.Add(seqnum.Size(n)) }
-	b := newScoreboard()
+	b := new(scoreboard)
 	m := naive{size: 100}
 	now := Time(1000)
 	next := func() int {
@@ -144,8 +144,7 @@ func runScoreboard(t *testing.T, ops []byte) {
 		}
 		m.compare(t, b, at)
 		if b.n == 0 {
-			b.release()
-			b = newScoreboard()
+			b.empty()
 		}
 	}
 }

@@ -29,12 +29,14 @@ func (c *Conn) Write(now Time, p []byte) (int, error) { return c.Send(now, p, 0)
 // lets text go with the SYN, after CloseWrite or
 // the end of the connection EPIPE, and a pending error once.
 func (c *Conn) Send(now Time, p []byte, flags SendFlags) (int, error) {
+	c.wake()
 	n, err := c.write(p, flags)
 	c.call(now, "write", n, err)
 	if n > 0 {
 		c.sendWaitingSyn(now)
 		c.startUserTimeout(now)
 	}
+	c.rest(now)
 	return n, err
 }
 

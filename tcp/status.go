@@ -80,6 +80,8 @@ func (c *Conn) Options() Options { return *c.opt }
 // effect on what is sent from now on. Another congestion control goes on from the
 // window of the one before.
 func (c *Conn) SetOptions(now Time, o Options) {
+	c.wake()
+	defer c.rest(now)
 	old := c.opt
 	c.opt = c.cfg.share(o)
 	if c.dead() {
@@ -128,6 +130,8 @@ func (c *Conn) SetNoDelay(on bool) {
 
 // Info tells about the connection: RFC 9293, Section 3.10.6, STATUS.
 func (c *Conn) Info(now Time) Info {
+	c.wake()
+	defer c.rest(now)
 	i := Info{
 		State: c.state, InState: since(now, c.count.stateAt),
 		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled, ECN: c.ecn.on, ECNSeen: c.ecn.seen,

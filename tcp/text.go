@@ -239,5 +239,5 @@ func (c *Conn) takeFin(now Time) {
 // keeps the TIME-WAIT record.
 func (c *Conn) enterTimeWait(now Time, rule Rule) {
 	c.setState(now, StateTimeWait, rule)
-	c.timers = [numTimers]Time{}
+	c.timers, c.keepAlive = [numTimers]Time{}, 0
 }

@@ -19,14 +19,25 @@ const (
 	overrideTime = 200 * time.Millisecond
 )
 
-func (c *Conn) setTimer(t Timer, at Time) { c.timers[t] = at }
-func (c *Conn) stopTimer(t Timer)         { c.timers[t] = 0 }
-func (c *Conn) timerRunning(t Timer) bool { return c.timers[t] != 0 }
+func (c *Conn) setTimer(t Timer, at Time) { *c.timer(t) = at }
+func (c *Conn) stopTimer(t Timer)         { *c.timer(t) = 0 }
+func (c *Conn) timerRunning(t Timer) bool { return *c.timer(t) != 0 }
+
+// timer returns where the time of t is.
+func (c *Conn) timer(t Timer) *Time {
+	if t == TimerKeepAlive {
+		return &c.keepAlive
+	}
+	return &c.timers[t]
+}
 
 // NextTimeout returns when Advance is to be called, 0 for never.
 func (c *Conn) NextTimeout() Time {
-	var next Time
-	for _, at := range c.timers {
+	next := c.keepAlive
+	if c.transient == &resting {
+		return next
+	}
+	for _, at := range &c.timers {
 		next = Earliest(next, at)
 	}
 	return next
@@ -34,9 +45,9 @@ func (c *Conn) NextTimeout() Time {
 
 // NextTimer returns the timer that fires next, and when; 0 for none.
 func (c *Conn) NextTimer() (t Timer, at Time) {
-	for i, d := range c.timers {
-		if d != 0 && (at == 0 || d < at) {
-			t, at = Timer(i), d
+	for i := range Timer(numTimers) {
+		if d := *c.timer(i); d != 0 && (at == 0 || d < at) {
+			t, at = i, d
 		}
 	}
 	return t, at
@@ -44,15 +55,16 @@ func (c *Conn) NextTimer() (t Timer, at Time) {
 
 // Advance fires the timers that are due at now. An early call is harmless.
 func (c *Conn) Advance(now Time) {
-	for t := range c.timers {
-		if !c.timers[t].Due(now) {
+	c.wake()
+	for t := range Timer(numTimers) {
+		if !c.timer(t).Due(now) {
 			continue
 		}
-		c.timers[t] = 0
+		c.stopTimer(t)
 		if c.cfg.Trace != nil {
-			c.cfg.Trace(&Event{Time: now, Kind: EventTimer, Tuple: c.id, Timer: Timer(t)})
+			c.cfg.Trace(&Event{Time: now, Kind: EventTimer, Tuple: c.id, Timer: t})
 		}
-		switch Timer(t) {
+		switch t {
 		case TimerRetransmit:
 			c.rtoAt = 0
 			c.retransmitTimeout(now)
@@ -80,6 +92,7 @@ func (c *Conn) Advance(now Time) {
 			c.die(now, syscall.ETIMEDOUT, RuleUserTimeout)
 		}
 	}
+	c.rest(now)
 }
 
 // startRetransmit runs the retransmission timer anew, unless the persist timer
