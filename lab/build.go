@@ -333,8 +333,14 @@ func (r *rests) around(e ending, order int) (before, after int) {
 
 // sockets adds the socket tables.
 func (b *modelBuilder) sockets() {
+	entry, event := 0, 0
 	for _, t := range b.run.stage.details.tables {
-		m := TableModel{Time: b.run.since(t.time), Host: t.host, Rows: []SocketModel{}, More: t.more}
+		for ; entry < t.entries; entry++ {
+			if told(&b.run.Log.Entries[entry]) {
+				event++
+			}
+		}
+		m := TableModel{Time: b.run.since(t.time), Event: event, Host: t.host, Rows: []SocketModel{}, More: t.more}
 		for i := range t.rows {
 			m.Rows = append(m.Rows, b.socket(&t.rows[i]))
 		}

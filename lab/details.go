@@ -12,6 +12,7 @@ import (
 // connection whenever it is at rest again, and the socket tables.
 type details struct {
 	dirty     []ending
+	listeners []string // hosts that something happened to of which no connection knows
 	snapshots []snapshot
 	tables    []table
 	last      map[string]*table
@@ -61,6 +62,9 @@ const (
 // note remembers that something happened to a connection.
 func (d *details) note(host string, t wire.FourTuple) {
 	if t.RemotePort == 0 {
+		if !slices.Contains(d.listeners, host) {
+			d.listeners = append(d.listeners, host)
+		}
 		return
 	}
 	e := ending{host, t}
@@ -74,7 +78,11 @@ func (d *details) note(host string, t wire.FourTuple) {
 func (s *stage) rest(host string) {
 	d := &s.details
 	kept := d.dirty[:0]
-	changed := false
+	i := slices.Index(d.listeners, host)
+	changed := i >= 0
+	if changed {
+		d.listeners = slices.Delete(d.listeners, i, i+1)
+	}
 	for _, e := range d.dirty {
 		if e.host != host {
 			kept = append(kept, e)

@@ -171,12 +171,14 @@ type SnapshotModel struct {
 	Set        map[string]any `json:"set"`
 }
 
-// TableModel is the socket table of a host from Time on, as ss prints it.
+// TableModel is the socket table of a host as ss prints it, from Time on, which is
+// after the events before Event: several may have one time.
 type TableModel struct {
-	Time int64         `json:"time"`
-	Host string        `json:"host"`
-	Rows []SocketModel `json:"rows"`
-	More int           `json:"more,omitempty"` // sockets left out
+	Time  int64         `json:"time"`
+	Event int           `json:"event"`
+	Host  string        `json:"host"`
+	Rows  []SocketModel `json:"rows"`
+	More  int           `json:"more,omitempty"` // sockets left out
 }
 
 // SocketModel is a line of a socket table.

@@ -144,6 +144,7 @@ export interface Socket {
 }
 
 export interface Table {
+  event: number; // holds after the events before this one
   time: number;
   host: string;
   rows: Socket[];

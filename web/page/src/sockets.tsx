@@ -7,19 +7,19 @@ import { at, run } from "./store";
 export function Sockets() {
   const r = run.value;
   if (!r) return null;
-  const now = r.time[at.value];
   return (
     <section class="panel sockets" aria-label={t("sockets")}>
       <h2>{t("sockets")}</h2>
       {r.model.hosts.map((h) => (
-        <HostTable key={h.name} host={h.name} table={latest(r.model.sockets, h.name, now)} />
+        <HostTable key={h.name} host={h.name} table={latest(r.model.sockets, h.name, at.value)} />
       ))}
     </section>
   );
 }
 
-function latest(tables: Table[], host: string, now: number): Table | undefined {
-  return tables.findLast((x) => x.host === host && x.time <= now);
+/** The table of a host after an event. */
+function latest(tables: Table[], host: string, event: number): Table | undefined {
+  return tables.findLast((x) => x.host === host && x.event <= event + 1);
 }
 
 function HostTable({ host, table }: { host: string; table?: Table }) {
