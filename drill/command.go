@@ -27,12 +27,7 @@ func (s *settings) shell(words []string) error {
 	case strings.HasPrefix(name, "sysctl_restore_"), name == "true", name == ":", name == "rm", name == "sleep":
 		return nil
 	case name == "defaults.sh":
-		for _, d := range suiteDefaults {
-			if err := s.setSysctl(d); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.setDefaults(strings.Contains(words[0], "/common/"))
 	case name == "sysctl", name == "set_sysctls.py":
 		for _, a := range args {
 			if strings.HasPrefix(a, "-") {

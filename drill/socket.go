@@ -25,11 +25,12 @@ type socket struct {
 	conn     *engine.Conn
 	flow     *flow
 
-	connecting bool
-	failed     syscall.Errno // taken from conn, not told yet
-	readAt     uint32        // offset in the stream of the next byte read
-	shutWrite  bool
-	zerocopy   bool // something was sent with MSG_ZEROCOPY
+	connecting   bool
+	disconnected bool          // by AF_UNSPEC; conn is what was
+	failed       syscall.Errno // taken from conn, not told yet
+	readAt       uint32        // offset in the stream of the next byte read
+	shutWrite    bool
+	zerocopy     bool // something was sent with MSG_ZEROCOPY
 }
 
 // socket is socket(2).
@@ -187,6 +188,9 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 	if s == nil {
 		return done(failed(errno)), err
 	}
+	if len(c.Args) > 1 && c.Args[1].Text == "AF_UNSPEC" {
+		return done(r.disconnect(s)), nil
+	}
 	remote, err := c.address(1, netip.AddrPortFrom(r.set.remote.Addr(), r.set.connectPort))
 	if err != nil {
 		return nil, err
@@ -194,7 +198,7 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 	if s.listener != nil {
 		return done(failed(syscall.EISCONN)), nil
 	}
-	if s.conn != nil {
+	if s.conn != nil && !s.disconnected {
 		return func() (outcome, bool) { return s.connectAgain(), true }, nil
 	}
 	if errno := r.dial(s, remote, r.fastOptions(s)); errno != 0 {
@@ -211,13 +215,27 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 	}, nil
 }
 
+// disconnect is connect(2) with AF_UNSPEC: it resets the connection, and the socket
+// can connect again.
+func (r *runner) disconnect(s *socket) outcome {
+	if s.listener != nil {
+		s.listener.Close(r.now)
+		s.listener = nil
+	}
+	if s.conn != nil {
+		s.conn.Abort(r.now)
+		s.disconnected, s.connecting, s.failed = true, false, 0
+	}
+	return outcome{}
+}
+
 // dial makes the socket's connection.
 func (r *runner) dial(s *socket, remote netip.AddrPort, opt tcp.Options) syscall.Errno {
 	conn, err := r.engine.Dial(r.now, s.bound, remote, opt)
 	if err != nil {
 		return errnoOf(err)
 	}
-	s.conn, s.connecting = conn, true
+	s.conn, s.connecting, s.disconnected = conn, true, false
 	s.flow = newFlow(conn.Tuple())
 	s.flow.conn = conn
 	r.flows = append(r.flows, s.flow)

@@ -83,6 +83,21 @@ var suiteDefaults = []string{
 	"tcp_rmem=4096 540000 15728640", "tcp_wmem=4096 262144 4194304",
 }
 
+// setDefaults makes the settings of the public suites. That of the Linux kernel,
+// whose file is in the scripts' own folder, lets no listener use Fast Open that does
+// not ask for it.
+func (s *settings) setDefaults(common bool) error {
+	for _, d := range suiteDefaults {
+		if err := s.setSysctl(d); err != nil {
+			return err
+		}
+	}
+	if !common {
+		s.fastOpen = fastOpenClient | fastOpenServer
+	}
+	return nil
+}
+
 // setSysctl sets "net.ipv4.name=value" or "/proc/sys/net/ipv4/name=value".
 func (s *settings) setSysctl(assignment string) error {
 	path, text, ok := strings.Cut(assignment, "=")

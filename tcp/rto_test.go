@@ -276,12 +276,11 @@ func TestTimeoutAfterLostSyn(t *testing.T) {
 // no sample.
 func TestHandshakeEchoThatCannotBe(t *testing.T) {
 	for _, age := range []time.Duration{-time.Second, 121 * time.Second, -1 << 30 * ms} {
-		d := newDriver(t, withAllOptions)
-		d.open.TSOffset = 1 << 20
-		d.dial()
-		d.advance(1010 * ms)
-		echo := TSVal(d.now, 1<<20) - uint32(age/ms)
-		d.in(seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{MSS: 1000, HasTS: true, TSVal: 1, TSEcr: echo}})
+		d := newDriver(t, withAllOptions).accept(func(h *Handshake) {
+			h.Retransmits, h.Peer.HasTS, h.Peer.TSVal = 1, true, 50
+		})
+		echo := TSVal(d.now, 0) - uint32(age/ms)
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1, opt: wire.Options{HasTS: true, TSVal: 60, TSEcr: echo}})
 		if got := d.c.Info(d.now).RTT; got != 0 {
 			t.Errorf("RTT %v of an echo %v old, want none", got, age)
 		}

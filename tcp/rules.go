@@ -15,6 +15,7 @@ const (
 	// Opening.
 	RuleActiveOpen
 	RuleSynSentBadAck
+	RuleSynSentBadEcho
 	RuleSynSentReset
 	RuleSynSentResetIgnored
 	RuleSynSentSynAck
@@ -153,6 +154,7 @@ var rules = [NumRules]ruleText{
 
 	RuleActiveOpen:          {"active-open", "RFC 9293 3.10.1"},
 	RuleSynSentBadAck:       {"syn-sent-bad-ack", "RFC 9293 3.10.7.3"},
+	RuleSynSentBadEcho:      {"syn-sent-bad-echo", "RFC 7323 4.1"},
 	RuleSynSentReset:        {"syn-sent-reset", "RFC 9293 3.10.7.3"},
 	RuleSynSentResetIgnored: {"syn-sent-reset-ignored", "RFC 9293 3.10.7.3"},
 	RuleSynSentSynAck:       {"syn-ack", "RFC 9293 3.10.7.3"},

@@ -15,6 +15,8 @@ func (c *Conn) inputSynSent(now Time, seg *wire.Segment) {
 		// An old duplicate, or the peer of a connection that we forgot: RST,
 		// unless it is one.
 		c.refuse(now, seg, RuleSynSentBadAck)
+	case hasAck && !c.echoesSyn(now, seg):
+		c.refuse(now, seg, RuleSynSentBadEcho)
 	case seg.Flags.Has(wire.RST) && hasAck:
 		if c.fast != nil {
 			c.fast.refused = true
@@ -34,6 +36,19 @@ func (c *Conn) inputSynSent(now Time, seg *wire.Segment) {
 // ackOfSyn reports whether ack acknowledges our SYN: it is in (ISS, SND.NXT].
 func (c *Conn) ackOfSyn(ack seqnum.Value) bool {
 	return c.iss.Less(ack) && ack.LessEq(c.snd.nxt)
+}
+
+// echoesSyn reports whether the timestamp that seg echoes, if it does, may be that
+// of a SYN of ours: none is older than the call that connected. RFC 7323, Section
+// 4.1: TSecr is a TSval that we sent; what has another is an old duplicate or
+// forged, as Linux has it. Zero is what stacks send that know none.
+func (c *Conn) echoesSyn(now Time, seg *wire.Segment) bool {
+	o := &seg.Options
+	if c.cfg.NoTimestamps || !o.HasTS || o.TSEcr == 0 {
+		return true
+	}
+	first, last := TSVal(c.count.stateAt, c.ts.offset), TSVal(now, c.ts.offset)
+	return o.TSEcr-first <= last-first
 }
 
 // takeSyn takes the peer's SYN in SYN-SENT: with our own acknowledged the

@@ -61,6 +61,45 @@ func TestSynSent(t *testing.T) {
 	}
 }
 
+// RFC 7323, Section 4.1: a timestamp that is echoed is one that was sent. A SYN,ACK,
+// or RST, with one that no SYN of ours had is an old duplicate or forged: it is
+// refused, and the right one opens the connection.
+func TestSynSentEcho(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		age  time.Duration
+		ok   bool
+	}{
+		{"of the last SYN", 10 * ms, true},
+		{"of the first SYN", 1010 * ms, true},
+		{"before the first SYN", 1011 * ms, false},
+		{"of the future", -1 * ms, false},
+		{"far away", 1 << 30 * ms, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDriver(t, withAllOptions)
+			d.open.TSOffset = 1 << 20
+			d.dial()
+			d.advance(1010 * ms)
+			answer := func(f wire.Flags, age time.Duration) seg {
+				return seg{f: f, ack: 1, opt: wire.Options{MSS: 1000, HasTS: true, TSVal: 1, TSEcr: TSVal(d.now, 1<<20) - uint32(age/ms)}}
+			}
+			if !tt.ok {
+				d.in(answer(wire.RST|wire.ACK, tt.age))
+				d.wantRule(RuleSynSentBadEcho)
+				d.sent = d.sent[:0]
+				d.in(answer(wire.SYN|wire.ACK, tt.age))
+				d.want("R 1:1(0)")
+				d.wantState(StateSynSent)
+				d.in(answer(wire.SYN|wire.ACK, 0))
+			} else {
+				d.in(answer(wire.SYN|wire.ACK, tt.age))
+			}
+			d.wantState(StateEstablished)
+		})
+	}
+}
+
 // RFC 9293, Section 3.10.7.3 (R9293-7): text that comes with the SYN,ACK is
 // taken, and acknowledged with it.
 func TestSynAckWithText(t *testing.T) {

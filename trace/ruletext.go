@@ -44,6 +44,7 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 
 	tcp.RuleActiveOpen:          {"a program connects: send a SYN", "程序发起连接：发出 SYN"},
 	tcp.RuleSynSentBadAck:       {"this acknowledges what was never sent: reset whoever said it", "确认了从未发出的东西：向对方发 RST"},
+	tcp.RuleSynSentBadEcho:      {"this echoes a time stamp that no SYN of ours had: reset whoever said it", "回显的时间戳不属于我方任何 SYN：向对方发 RST"},
 	tcp.RuleSynSentReset:        {"a RST that acknowledges the SYN: the connection is refused", "RST 确认了 SYN：连接被拒绝"},
 	tcp.RuleSynSentResetIgnored: {"a RST that does not acknowledge the SYN is ignored", "RST 没有确认 SYN，忽略"},
 	tcp.RuleSynSentSynAck:       {"the SYN,ACK answers the SYN: the connection is open here", "SYN,ACK 回应了 SYN：本端已打开"},
