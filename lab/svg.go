@@ -14,80 +14,135 @@ import (
 const (
 	svgLeft, svgRight = 230, 770 // the two time lines
 	svgWidth          = 1560
-	svgTop            = 60
+	svgTop            = 48
 	svgRow            = 28 // between two moments
+	svgLine           = 14 // between lines of text at one moment
 	svgNotes          = svgRight + 150
 )
 
-// svg draws one connection.
+// svg is a drawing: the connections one under the other.
 type svg struct {
 	*Model
-	lang    trace.Lang
-	b       strings.Builder
-	ends    [2]string // hosts, left and right
-	moments []int64
-	y       map[int64]int
-	height  int
+	lang   trace.Lang
+	b      strings.Builder
+	height int // of what is drawn so far
 }
 
-// WriteSVG draws the first connection that the scenario is about: time runs
-// down, one step for each moment at which something happens, a wait being marked
-// by how long it was; sloped arrows, states beside the lines.
+// panel is the drawing of one connection.
+type panel struct {
+	*svg
+	at      int       // index of the connection
+	ends    [2]string // hosts, left and right
+	top     int
+	moments []int64
+	y       map[int64]int
+	lines   map[slot]int // of text that are taken
+}
+
+// slot is a place for text: the moment, and the column.
+type slot struct {
+	at     int64
+	column int // 0 and 1: beside the ends; 2: notes; 3: the time
+}
+
+// WriteSVG draws the connections that the scenario is about, one under the
+// other: time runs down, one step for each moment at which something happens, a
+// wait being marked by how long it was; sloped arrows, states beside the lines.
 func (r *Run) WriteSVG(w io.Writer, lang trace.Lang) error {
-	d := &svg{Model: r.Model(Window{}), lang: lang, y: map[int64]int{}}
-	at := r.shown()[0]
-	if at >= len(d.Connections) {
-		_, err := io.WriteString(w, `<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>`+"\n")
-		return err
+	d := &svg{Model: r.Model(Window{}), lang: lang, height: 22}
+	for _, at := range r.shown() {
+		if at < len(d.Connections) {
+			d.connection(at)
+		}
 	}
-	d.ends = d.Connections[at].Hosts
-	if d.ends[1] == "client" {
-		slices.Reverse(d.ends[:])
+	out := &svg{Model: d.Model, lang: lang}
+	out.head(d.height + svgRow)
+	_, err := io.WriteString(w, out.b.String()+d.b.String()+"</svg>\n")
+	return err
+}
+
+// connection draws one connection under what is there.
+func (d *svg) connection(at int) {
+	p := &panel{svg: d, at: at, ends: d.Connections[at].Hosts, top: d.height, y: map[int64]int{}, lines: map[slot]int{}}
+	addrs := d.Connections[at].Addrs
+	if p.ends[1] == "client" {
+		slices.Reverse(p.ends[:])
+		slices.Reverse(addrs[:])
 	}
-	d.layOut(at)
-	d.head()
+	p.layOut()
+	p.axes(addrs)
 	for i := range d.Segments {
 		if s := &d.Segments[i]; s.Connection == at {
-			d.segment(s)
+			p.segment(s)
 		}
 	}
 	for i := range d.Events {
 		if e := &d.Events[i]; e.Connection == at {
-			d.event(e)
+			p.event(e)
 		}
 	}
-	d.b.WriteString("</svg>\n")
-	_, err := io.WriteString(w, d.b.String())
-	return err
 }
 
-// layOut gives each moment of the connection a place.
-func (d *svg) layOut(at int) {
-	add := func(t int64) { d.moments = append(d.moments, t) }
-	for i := range d.Segments {
-		if s := &d.Segments[i]; s.Connection == at {
-			add(s.Sent)
+// layOut gives each moment of the connection a place, with room for all that is
+// written there.
+func (p *panel) layOut() {
+	lines := map[slot]int{}
+	add := func(t int64, column int) {
+		p.moments = append(p.moments, t)
+		lines[slot{t, column}]++
+	}
+	for i := range p.Segments {
+		if s := &p.Segments[i]; s.Connection == p.at {
+			add(s.Sent, 2)
 			if s.Ended >= 0 {
-				add(s.Ended)
+				p.moments = append(p.moments, s.Ended)
 			}
 		}
 	}
-	for i := range d.Events {
-		if e := &d.Events[i]; e.Connection == at && (e.Kind == "state" || e.Kind == "call") {
-			add(e.Time)
+	for i := range p.Events {
+		if e := &p.Events[i]; e.Connection == p.at && beside(e) != "" {
+			add(e.Time, p.column(e))
 		}
 	}
-	slices.Sort(d.moments)
-	d.moments = slices.Compact(d.moments)
-	d.height = svgTop
-	for i, t := range d.moments {
-		if i > 0 && t-d.moments[i-1] > int64(longGap) {
-			d.height += svgRow // a break
+	slices.Sort(p.moments)
+	p.moments = slices.Compact(p.moments)
+	p.height = p.top + svgTop
+	for i, t := range p.moments {
+		if i > 0 && t-p.moments[i-1] > int64(longGap) {
+			p.height += svgRow // a break
 		}
-		d.height += svgRow
-		d.y[t] = d.height
+		p.height += svgRow
+		p.y[t] = p.height
+		p.height += svgLine * max(0, lines[slot{t, 0}]-1, lines[slot{t, 1}]-1, lines[slot{t, 2}]-1)
 	}
-	d.height += 2 * svgRow
+	p.height += 2 * svgRow
+}
+
+// beside is what is written of an event beside its end, "" for nothing.
+func beside(e *EventModel) string {
+	switch {
+	case e.Kind == "state":
+		return e.To
+	case e.Kind == "call" && e.Call != "read" && e.Call != "accept":
+		return e.Call + "()"
+	}
+	return ""
+}
+
+// column is the side of the end at which an event happened.
+func (p *panel) column(e *EventModel) int {
+	if e.Host == p.ends[0] {
+		return 0
+	}
+	return 1
+}
+
+// nextLine is where the next line of text at a moment goes.
+func (p *panel) nextLine(t int64, column int) int {
+	at := slot{t, column}
+	y := p.y[t] + 4 + svgLine*p.lines[at]
+	p.lines[at]++
+	return y
 }
 
 // longGap is a wait, in nanoseconds, that is drawn as a break.
@@ -99,68 +154,75 @@ func (d *svg) text(x, y int, anchor, class, text string) {
 	d.line(`<text x="%d" y="%d" text-anchor="%s" class="%s">%s</text>`, x, y, anchor, class, html.EscapeString(text))
 }
 
-func (d *svg) head() {
+// head begins the drawing, now that its height is known.
+func (d *svg) head(height int) {
 	d.line(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="%s">`,
-		svgWidth, d.height, svgWidth, d.height, html.EscapeString(d.Scenario.Title.In(d.lang)))
+		svgWidth, height, svgWidth, height, html.EscapeString(d.Scenario.Title.In(d.lang)))
 	d.line(`<style>svg{background:#fff}text{font:12px ui-monospace,monospace;fill:#222;paint-order:stroke;stroke:#fff;stroke-width:3px}.title{font-weight:bold;font-size:15px}` +
 		`.state{fill:#0550ae;font-weight:bold}.call{fill:#6639ba}.time{fill:#666}.lost{stroke:#b3261e}` +
 		`line{stroke:#222;stroke-width:1.2}.axis{stroke:#999}</style>`)
 	d.line(`<defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">` +
 		`<path d="M0 0L8 4L0 8z" fill="#222"/></marker></defs>`)
 	d.text(svgWidth/2, 22, "middle", "title", d.Scenario.Title.In(d.lang))
-	d.text(svgLeft, 46, "middle", "title", d.ends[0])
-	d.text(svgRight, 46, "middle", "title", d.ends[1])
-	for _, x := range []int{svgLeft, svgRight} {
-		d.line(`<line class="axis" x1="%d" y1="%d" x2="%d" y2="%d"/>`, x, svgTop, x, d.height-svgRow)
+}
+
+// axes draws the time lines of both ends, with their names and addresses, and
+// the breaks.
+func (p *panel) axes(addrs [2]string) {
+	for i, x := range []int{svgLeft, svgRight} {
+		p.text(x, p.top+24, "middle", "title", p.ends[i])
+		p.text(x, p.top+42, "middle", "time", addrs[i])
+		p.line(`<line class="axis" x1="%d" y1="%d" x2="%d" y2="%d"/>`, x, p.top+svgTop, x, p.height-svgRow)
 	}
-	for i, t := range d.moments {
-		if i > 0 && t-d.moments[i-1] > int64(longGap) {
-			d.text((svgLeft+svgRight)/2, d.y[t]-svgRow, "middle", "time", fmt.Sprintf("· · · %.3g s · · ·", float64(t-d.moments[i-1])/1e9))
+	for i, t := range p.moments {
+		if i > 0 && t-p.moments[i-1] > int64(longGap) {
+			p.text((svgLeft+svgRight)/2, p.y[t]-svgRow, "middle", "time", fmt.Sprintf("· · · %.3g s · · ·", float64(t-p.moments[i-1])/1e9))
 		}
 	}
 }
 
-func (d *svg) segment(s *SegmentModel) {
+func (p *panel) segment(s *SegmentModel) {
 	x1, x2 := svgLeft, svgRight
-	if s.From != d.ends[0] {
+	if s.From != p.ends[0] {
 		x1, x2 = x2, x1
 	}
-	y1 := d.y[s.Sent]
+	y1 := p.y[s.Sent]
 	y2 := y1 + svgRow/2
 	if s.Ended >= 0 && !s.Lost {
-		y2 = d.y[s.Ended]
+		y2 = p.y[s.Ended]
 	}
 	class, marker := "", ` marker-end="url(#a)"`
 	if s.Lost {
 		x2 = x1 + (x2-x1)*3/5
 		class, marker = ` class="lost"`, ""
-		d.text(x2, y2+4, "middle", "state", "✗")
+		p.text(x2, y2+4, "middle", "state", "✗")
 	}
-	d.line(`<line%s x1="%d" y1="%d" x2="%d" y2="%d"%s/>`, class, x1, y1, x2, y2, marker)
+	p.line(`<line%s x1="%d" y1="%d" x2="%d" y2="%d"%s/>`, class, x1, y1, x2, y2, marker)
 	words := s.Words
 	if i := strings.Index(words, " <"); i > 0 {
 		words = words[:i]
 	}
-	d.text((svgLeft+svgRight)/2, (y1+y2)/2-3, "middle", "", fmt.Sprintf("#%d %s", s.Number, words))
-	if x1 == svgLeft {
-		d.text(svgLeft-150, y1+4, "end", "time", clock(s.Sent))
+	p.text((svgLeft+svgRight)/2, (y1+y2)/2-3, "middle", "", fmt.Sprintf("#%d %s", s.Number, words))
+	if clockAt := (slot{s.Sent, 3}); x1 == svgLeft && p.lines[clockAt] == 0 {
+		p.lines[clockAt]++
+		p.text(svgLeft-150, y1+4, "end", "time", clock(s.Sent))
 	}
-	d.text(svgNotes, y1+4, "start", "", s.Text.In(d.lang))
+	p.text(svgNotes, p.nextLine(s.Sent, 2), "start", "", s.Text.In(p.lang))
 }
 
-func (d *svg) event(e *EventModel) {
-	x, anchor := svgLeft-8, "end"
-	if e.Host != d.ends[0] {
+func (p *panel) event(e *EventModel) {
+	text, class := beside(e), "state"
+	if text == "" {
+		return
+	}
+	if e.Kind == "call" {
+		class = "call"
+	}
+	x, anchor, column := svgLeft-8, "end", p.column(e)
+	if column == 1 {
 		x, anchor = svgRight+8, "start"
 	}
-	switch e.Kind {
-	case "state":
-		d.text(x, d.y[e.Time]+4, anchor, "state", e.To)
-	case "call":
-		if e.Call != "read" && e.Call != "accept" {
-			d.text(x, d.y[e.Time]-8, anchor, "call", e.Call+"()")
-		}
-	}
+	p.text(x, p.nextLine(e.Time, column), anchor, class, text)
 }
 
 // clock is a moment in seconds.
