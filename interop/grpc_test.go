@@ -266,7 +266,7 @@ func TestGRPC(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close(t.Context())
+		t.Cleanup(func() { s.Close(t.Context()) }) // at once: the context is over by then
 		if err := s.AddLink(l, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 24)); err != nil {
 			t.Fatal(err)
 		}
