@@ -10,121 +10,119 @@ import (
 )
 
 // closing are the scenarios about how connections end in good order.
-func closing() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "close-four-way",
-			Title: Text{"The four-way close", "四次挥手"},
-			Why: Text{
-				"The two directions end independently: each side sends a FIN when it has nothing more to say, and the other confirms it. Between the two FINs the server may still send.",
-				"两个方向各自结束：每一方没有数据要发时发 FIN，对方确认。两个 FIN 之间，服务器还可以继续发送。",
-			},
-			Cite: "RFC 9293 3.6, Figure 12",
-			play: playFourWay,
+var closing = []*Scenario{
+	{
+		Name:  "close-four-way",
+		Title: Text{"The four-way close", "四次挥手"},
+		Why: Text{
+			"The two directions end independently: each side sends a FIN when it has nothing more to say, and the other confirms it. Between the two FINs the server may still send.",
+			"两个方向各自结束：每一方没有数据要发时发 FIN，对方确认。两个 FIN 之间，服务器还可以继续发送。",
 		},
-		{
-			Name:  "close-three-segment",
-			Title: Text{"Three segments are enough when ACK and FIN go together", "ACK 与 FIN 合并，三个报文段就够"},
-			Why: Text{
-				"When the server's program closes at the moment when the FIN arrives, its ACK and its own FIN are one segment, and the client goes from FIN-WAIT-1 straight to TIME-WAIT.",
-				"如果 FIN 到达之时服务器程序恰好关闭，ACK 和它自己的 FIN 就合成一个报文段，客户端从 FIN-WAIT-1 直接进入 TIME-WAIT。",
-			},
-			Cite: "RFC 9293 3.10.7.4, eighth check",
-			play: playThreeSegments,
+		Cite: "RFC 9293 3.6, Figure 12",
+		play: playFourWay,
+	},
+	{
+		Name:  "close-three-segment",
+		Title: Text{"Three segments are enough when ACK and FIN go together", "ACK 与 FIN 合并，三个报文段就够"},
+		Why: Text{
+			"When the server's program closes at the moment when the FIN arrives, its ACK and its own FIN are one segment, and the client goes from FIN-WAIT-1 straight to TIME-WAIT.",
+			"如果 FIN 到达之时服务器程序恰好关闭，ACK 和它自己的 FIN 就合成一个报文段，客户端从 FIN-WAIT-1 直接进入 TIME-WAIT。",
 		},
-		{
-			Name:  "simultaneous-close",
-			Title: Text{"Both ends close at once: the FINs cross", "两端同时关闭，FIN 交错"},
-			Why: Text{
-				"Each end gets a FIN while it waits for the ACK of its own: it is in CLOSING until that comes, and both wait for 2MSL.",
-				"双方都在等自己 FIN 的确认时收到了对方的 FIN：进入 CLOSING，等到确认后都要等待 2MSL。",
-			},
-			Cite: "RFC 9293 3.6, Figure 13",
-			play: playSimultaneousClose,
+		Cite: "RFC 9293 3.10.7.4, eighth check",
+		play: playThreeSegments,
+	},
+	{
+		Name:  "simultaneous-close",
+		Title: Text{"Both ends close at once: the FINs cross", "两端同时关闭，FIN 交错"},
+		Why: Text{
+			"Each end gets a FIN while it waits for the ACK of its own: it is in CLOSING until that comes, and both wait for 2MSL.",
+			"双方都在等自己 FIN 的确认时收到了对方的 FIN：进入 CLOSING，等到确认后都要等待 2MSL。",
 		},
-		{
-			Name:  "half-close",
-			Title: Text{"Half-close: the server goes on after the client's FIN", "半关闭：客户端发 FIN 之后，服务器继续发送"},
-			Why: Text{
-				"A FIN says \"I have nothing more to send\", not \"I do not listen\". The client asks, ends its direction, and still gets the whole answer.",
-				"FIN 的意思是“我没有数据要发了”，而不是“我不听了”。客户端提问后结束自己的方向，仍能收到完整的回答。",
-			},
-			Cite: "RFC 9293 3.6.1",
-			own: []Param{{
-				Name: "size", Kind: KindSize, Default: "10k", Min: "1", Max: "10M",
-				Text: Text{"bytes that the server sends after the FIN", "FIN 之后服务器发送的字节数"},
-			}},
-			play: playHalfClose,
+		Cite: "RFC 9293 3.6, Figure 13",
+		play: playSimultaneousClose,
+	},
+	{
+		Name:  "half-close",
+		Title: Text{"Half-close: the server goes on after the client's FIN", "半关闭：客户端发 FIN 之后，服务器继续发送"},
+		Why: Text{
+			"A FIN says \"I have nothing more to send\", not \"I do not listen\". The client asks, ends its direction, and still gets the whole answer.",
+			"FIN 的意思是“我没有数据要发了”，而不是“我不听了”。客户端提问后结束自己的方向，仍能收到完整的回答。",
 		},
-		{
-			Name:  "lost-last-ack",
-			Title: Text{"The last ACK is lost: what TIME-WAIT is for", "最后的 ACK 丢失：TIME-WAIT 的用处"},
-			Why: Text{
-				"Nobody acknowledges the last ACK. If it is lost, the server repeats its FIN, and somebody must still be there to answer it. 2MSL begins anew with it.",
-				"最后的 ACK 没有人确认。它丢了的话，服务器会重发 FIN，必须还有人在那里作答；2MSL 随之重新计时。",
-			},
-			Cite: "RFC 9293 3.10.7.4",
-			own: []Param{{
-				Name: "lost", Kind: KindNumber, Default: "1", Min: "1", Max: "4",
-				Text: Text{"how many last ACKs are lost", "丢失几个最后的 ACK"},
-			}},
-			play: playLostLastAck,
+		Cite: "RFC 9293 3.6.1",
+		own: []Param{{
+			Name: "size", Kind: KindSize, Default: "10k", Min: "1", Max: "10M",
+			Text: Text{"bytes that the server sends after the FIN", "FIN 之后服务器发送的字节数"},
+		}},
+		play: playHalfClose,
+	},
+	{
+		Name:  "lost-last-ack",
+		Title: Text{"The last ACK is lost: what TIME-WAIT is for", "最后的 ACK 丢失：TIME-WAIT 的用处"},
+		Why: Text{
+			"Nobody acknowledges the last ACK. If it is lost, the server repeats its FIN, and somebody must still be there to answer it. 2MSL begins anew with it.",
+			"最后的 ACK 没有人确认。它丢了的话，服务器会重发 FIN，必须还有人在那里作答；2MSL 随之重新计时。",
 		},
-		{
-			Name:  "time-wait-2msl",
-			Title: Text{"How long TIME-WAIT is: 2MSL", "TIME-WAIT 有多长：2MSL"},
-			Why: Text{
-				"One MSL until the last ACK has surely arrived or died, one more for a FIN that answers its loss. RFC 9293 takes 2 minutes for an MSL; systems take 30 s to 60 s. Try --msl 15s, 30s, 60s or 2m.",
-				"一个 MSL 让最后的 ACK 要么到达要么消亡，再一个 MSL 留给因它丢失而重发的 FIN。RFC 9293 的 MSL 是 2 分钟，实际系统多为 30 秒到 60 秒。可以试试 --msl 15s、30s、60s 或 2m。",
-			},
-			Cite: "RFC 9293 3.4.2, 3.6.1",
-			play: playTimeWait,
+		Cite: "RFC 9293 3.10.7.4",
+		own: []Param{{
+			Name: "lost", Kind: KindNumber, Default: "1", Min: "1", Max: "4",
+			Text: Text{"how many last ACKs are lost", "丢失几个最后的 ACK"},
+		}},
+		play: playLostLastAck,
+	},
+	{
+		Name:  "time-wait-2msl",
+		Title: Text{"How long TIME-WAIT is: 2MSL", "TIME-WAIT 有多长：2MSL"},
+		Why: Text{
+			"One MSL until the last ACK has surely arrived or died, one more for a FIN that answers its loss. RFC 9293 takes 2 minutes for an MSL; systems take 30 s to 60 s. Try --msl 15s, 30s, 60s or 2m.",
+			"一个 MSL 让最后的 ACK 要么到达要么消亡，再一个 MSL 留给因它丢失而重发的 FIN。RFC 9293 的 MSL 是 2 分钟，实际系统多为 30 秒到 60 秒。可以试试 --msl 15s、30s、60s 或 2m。",
 		},
-		{
-			Name:  "time-wait-reuse",
-			Title: Text{"A new connection takes the place of TIME-WAIT", "新连接取代 TIME-WAIT"},
-			Why: Text{
-				"TIME-WAIT keeps old segments out of a new connection. When the new SYN has a newer time stamp, old segments can be told by theirs, and there is no need to wait.",
-				"TIME-WAIT 是为了不让旧报文段混进新连接。如果新的 SYN 带有更新的时间戳，旧报文段凭时间戳就能认出，不必再等。",
-			},
-			Cite: "RFC 6191 2",
-			play: playTimeWaitReuse,
+		Cite: "RFC 9293 3.4.2, 3.6.1",
+		play: playTimeWait,
+	},
+	{
+		Name:  "time-wait-reuse",
+		Title: Text{"A new connection takes the place of TIME-WAIT", "新连接取代 TIME-WAIT"},
+		Why: Text{
+			"TIME-WAIT keeps old segments out of a new connection. When the new SYN has a newer time stamp, old segments can be told by theirs, and there is no need to wait.",
+			"TIME-WAIT 是为了不让旧报文段混进新连接。如果新的 SYN 带有更新的时间戳，旧报文段凭时间戳就能认出，不必再等。",
 		},
-		{
-			Name:  "time-wait-port-exhaustion",
-			Title: Text{"A busy client runs out of ports", "繁忙的客户端用尽端口"},
-			Why: Text{
-				"Whoever closes first waits, and each TIME-WAIT keeps a port. A client that opens and closes connections to one server faster than ports / 2MSL has none left. Let the server close first, keep connections open, or use time stamps (--set timestamps=on).",
-				"先关闭的一方要等待，每个 TIME-WAIT 占一个端口。客户端对同一服务器建立并关闭连接的速度超过“端口数 / 2MSL”，端口就会用尽。对策：让服务器先关、保持长连接，或使用时间戳（--set timestamps=on）。",
-			},
-			Cite: "RFC 6056 3.3; RFC 6191 2",
-			own: []Param{
-				{
-					Name: "ports", Kind: KindNumber, Default: "4", Min: "1", Max: "1000",
-					Text: Text{"ephemeral ports that the client has", "客户端拥有的临时端口数"},
-				},
-				{
-					Name: "timestamps", Kind: KindSwitch, Default: "off",
-					Text: Text{"use time stamps, which let ports return at once", "使用时间戳，端口可以立刻再用"},
-				},
-			},
-			config: func(s *stage, client, _ *engine.Config) {
-				client.FirstPort, client.LastPort = 40000, uint16(40000+s.number("ports")-1)
-				client.TCP.NoTimestamps = !s.on("timestamps")
-			},
-			play: playPortExhaustion,
+		Cite: "RFC 6191 2",
+		play: playTimeWaitReuse,
+	},
+	{
+		Name:  "time-wait-port-exhaustion",
+		Title: Text{"A busy client runs out of ports", "繁忙的客户端用尽端口"},
+		Why: Text{
+			"Whoever closes first waits, and each TIME-WAIT keeps a port. A client that opens and closes connections to one server faster than ports / 2MSL has none left. Let the server close first, keep connections open, or use time stamps (--set timestamps=on).",
+			"先关闭的一方要等待，每个 TIME-WAIT 占一个端口。客户端对同一服务器建立并关闭连接的速度超过“端口数 / 2MSL”，端口就会用尽。对策：让服务器先关、保持长连接，或使用时间戳（--set timestamps=on）。",
 		},
-		{
-			Name:  "address-in-use",
-			Title: Text{"Address already in use: binding while TIME-WAIT lasts", "地址已被占用：TIME-WAIT 期间的 bind"},
-			Why: Text{
-				"A server that closed first and restarts finds its port in TIME-WAIT. Without SO_REUSEADDR bind refuses it; with it, only another listener is in the way. For a client that binds a port of its own, bind succeeds and connect fails, since only the whole 4-tuple is taken.",
-				"先关闭连接的服务器重启时，端口还在 TIME-WAIT。不设 SO_REUSEADDR，bind 会拒绝；设了，就只有别的监听者才会妨碍。客户端绑定固定端口时，bind 成功而 connect 失败，因为被占用的只是整个四元组。",
+		Cite: "RFC 6056 3.3; RFC 6191 2",
+		own: []Param{
+			{
+				Name: "ports", Kind: KindNumber, Default: "4", Min: "1", Max: "1000",
+				Text: Text{"ephemeral ports that the client has", "客户端拥有的临时端口数"},
 			},
-			Cite: "RFC 9293 3.6.1; socket(7)",
-			play: playAddressInUse,
+			{
+				Name: "timestamps", Kind: KindSwitch, Default: "off",
+				Text: Text{"use time stamps, which let ports return at once", "使用时间戳，端口可以立刻再用"},
+			},
 		},
-	}
+		config: func(s *stage, client, _ *engine.Config) {
+			client.FirstPort, client.LastPort = 40000, uint16(40000+s.number("ports")-1)
+			client.TCP.NoTimestamps = !s.on("timestamps")
+		},
+		play: playPortExhaustion,
+	},
+	{
+		Name:  "address-in-use",
+		Title: Text{"Address already in use: binding while TIME-WAIT lasts", "地址已被占用：TIME-WAIT 期间的 bind"},
+		Why: Text{
+			"A server that closed first and restarts finds its port in TIME-WAIT. Without SO_REUSEADDR bind refuses it; with it, only another listener is in the way. For a client that binds a port of its own, bind succeeds and connect fails, since only the whole 4-tuple is taken.",
+			"先关闭连接的服务器重启时，端口还在 TIME-WAIT。不设 SO_REUSEADDR，bind 会拒绝；设了，就只有别的监听者才会妨碍。客户端绑定固定端口时，bind 成功而 connect 失败，因为被占用的只是整个四元组。",
+		},
+		Cite: "RFC 9293 3.6.1; socket(7)",
+		play: playAddressInUse,
+	},
 }
 
 func playFourWay(s *stage) {

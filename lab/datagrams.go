@@ -12,29 +12,27 @@ import (
 )
 
 // datagrams are the scenarios about UDP.
-func datagrams() []*Scenario {
-	return []*Scenario{{
-		Name:  "tcp-and-udp",
-		Title: Text{"The same messages over TCP, over UDP, and over UDP with acknowledgements", "同样的消息：经 TCP、经 UDP、经带确认的 UDP"},
-		Why: Text{
-			"UDP delivers each datagram at once, or late, or never, and keeps it apart from the next; it can speak to many at a time. TCP delivers a stream of bytes, whole and in order, and makes what is behind a loss wait for it. A program that adds numbers, acknowledgements and timers to UDP builds the part of TCP that it needs.",
-			"UDP 的数据报各自独立，或立即、或迟到、或永远不到，并且可以同时发给多方。TCP 交付的是完整有序的字节流，丢失之后的数据要等它补上。程序若给 UDP 加上编号、确认和定时器，就是在造自己所需的那部分 TCP。",
+var datagrams = []*Scenario{{
+	Name:  "tcp-and-udp",
+	Title: Text{"The same messages over TCP, over UDP, and over UDP with acknowledgements", "同样的消息：经 TCP、经 UDP、经带确认的 UDP"},
+	Why: Text{
+		"UDP delivers each datagram at once, or late, or never, and keeps it apart from the next; it can speak to many at a time. TCP delivers a stream of bytes, whole and in order, and makes what is behind a loss wait for it. A program that adds numbers, acknowledgements and timers to UDP builds the part of TCP that it needs.",
+		"UDP 的数据报各自独立，或立即、或迟到、或永远不到，并且可以同时发给多方。TCP 交付的是完整有序的字节流，丢失之后的数据要等它补上。程序若给 UDP 加上编号、确认和定时器，就是在造自己所需的那部分 TCP。",
+	},
+	Cite:     "RFC 768; RFC 9293 2.2; RFC 8085",
+	defaults: map[string]string{"loss": "5%"},
+	own: []Param{
+		{
+			Name: "messages", Kind: KindNumber, Default: "100", Min: "1", Max: "1000",
+			Text: Text{"how many messages are sent", "消息条数"},
 		},
-		Cite:     "RFC 768; RFC 9293 2.2; RFC 8085",
-		defaults: map[string]string{"loss": "5%"},
-		own: []Param{
-			{
-				Name: "messages", Kind: KindNumber, Default: "100", Min: "1", Max: "1000",
-				Text: Text{"how many messages are sent", "消息条数"},
-			},
-			{
-				Name: "reorder", Kind: KindProbability, Default: "10%",
-				Text: Text{"probability that a packet is overtaken", "报文被超过的概率"},
-			},
+		{
+			Name: "reorder", Kind: KindProbability, Default: "10%",
+			Text: Text{"probability that a packet is overtaken", "报文被超过的概率"},
 		},
-		play: playDatagrams,
-	}}
-}
+	},
+	play: playDatagrams,
+}}
 
 // Messages are of a fixed size, with their number first, and leave one by one.
 const (

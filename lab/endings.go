@@ -9,109 +9,107 @@ import (
 )
 
 // endings are the scenarios about connections that end otherwise, or not.
-func endings() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "linger-zero",
-			Title: Text{"SO_LINGER with zero seconds: close is a reset", "SO_LINGER 设为 0 秒：关闭变成重置"},
-			Why: Text{
-				"The program asks not to linger: what is unsent is thrown away, the peer gets a RST, and there is no TIME-WAIT, nor its protection.",
-				"程序要求不逗留：未发的数据丢弃，对方收到 RST，没有 TIME-WAIT，也就没有它的保护。",
-			},
-			Cite: "RFC 9293 3.10.5",
-			play: playLingerZero,
+var endings = []*Scenario{
+	{
+		Name:  "linger-zero",
+		Title: Text{"SO_LINGER with zero seconds: close is a reset", "SO_LINGER 设为 0 秒：关闭变成重置"},
+		Why: Text{
+			"The program asks not to linger: what is unsent is thrown away, the peer gets a RST, and there is no TIME-WAIT, nor its protection.",
+			"程序要求不逗留：未发的数据丢弃，对方收到 RST，没有 TIME-WAIT，也就没有它的保护。",
 		},
-		{
-			Name:  "close-with-unread-data",
-			Title: Text{"Closing with bytes unread: a RST instead of a FIN", "关闭时还有未读数据：发 RST 而不是 FIN"},
-			Why: Text{
-				"A FIN would say that all was received. It was not: the program never read it, and the sender must learn that it is lost.",
-				"FIN 意味着一切都已收到。其实没有：程序没读，发送方必须知道数据丢了。",
-			},
-			Cite: "RFC 9293 3.6.1; RFC 2525 2.17",
-			play: playCloseUnread,
+		Cite: "RFC 9293 3.10.5",
+		play: playLingerZero,
+	},
+	{
+		Name:  "close-with-unread-data",
+		Title: Text{"Closing with bytes unread: a RST instead of a FIN", "关闭时还有未读数据：发 RST 而不是 FIN"},
+		Why: Text{
+			"A FIN would say that all was received. It was not: the program never read it, and the sender must learn that it is lost.",
+			"FIN 意味着一切都已收到。其实没有：程序没读，发送方必须知道数据丢了。",
 		},
-		{
-			Name:  "close-flushes-unsent-data",
-			Title: Text{"close returns at once, and everything is still delivered", "close 立即返回，数据仍会全部送达"},
-			Why: Text{
-				"What was written before close belongs to the stream. It is sent first, and the FIN follows it, though no program owns the connection any more.",
-				"close 之前写入的都属于数据流：先发完，FIN 跟在后面，尽管已没有程序拥有这个连接。",
-			},
-			Cite: "RFC 9293 3.10.4",
-			own: []Param{{
-				Name: "size", Kind: KindSize, Default: "40k", Min: "1", Max: "10M",
-				Text: Text{"bytes written before close", "close 之前写入的字节数"},
-			}},
-			play: playCloseFlushes,
+		Cite: "RFC 9293 3.6.1; RFC 2525 2.17",
+		play: playCloseUnread,
+	},
+	{
+		Name:  "close-flushes-unsent-data",
+		Title: Text{"close returns at once, and everything is still delivered", "close 立即返回，数据仍会全部送达"},
+		Why: Text{
+			"What was written before close belongs to the stream. It is sent first, and the FIN follows it, though no program owns the connection any more.",
+			"close 之前写入的都属于数据流：先发完，FIN 跟在后面，尽管已没有程序拥有这个连接。",
 		},
-		{
-			Name:  "ctrl-c",
-			Title: Text{"Ctrl-C: a process ends, and its connections close properly", "Ctrl-C：进程结束，它的连接正常关闭"},
-			Why: Text{
-				"When a process ends, the system closes its sockets as close would: a FIN on each. Peers read the end of the stream; only where bytes are unread they get a RST. A host that loses power says nothing (see half-open-recovery, keepalive-unplugged).",
-				"进程结束时，系统会像 close 那样关闭它的套接字：每个发一个 FIN，对方读到流的末尾；只有存在未读数据的连接才发 RST。断电的主机则什么都不会说（参见 half-open-recovery 和 keepalive-unplugged）。",
-			},
-			Cite: "RFC 9293 3.10.4; exit(3)",
-			play: playCtrlC,
+		Cite: "RFC 9293 3.10.4",
+		own: []Param{{
+			Name: "size", Kind: KindSize, Default: "40k", Min: "1", Max: "10M",
+			Text: Text{"bytes written before close", "close 之前写入的字节数"},
+		}},
+		play: playCloseFlushes,
+	},
+	{
+		Name:  "ctrl-c",
+		Title: Text{"Ctrl-C: a process ends, and its connections close properly", "Ctrl-C：进程结束，它的连接正常关闭"},
+		Why: Text{
+			"When a process ends, the system closes its sockets as close would: a FIN on each. Peers read the end of the stream; only where bytes are unread they get a RST. A host that loses power says nothing (see half-open-recovery, keepalive-unplugged).",
+			"进程结束时，系统会像 close 那样关闭它的套接字：每个发一个 FIN，对方读到流的末尾；只有存在未读数据的连接才发 RST。断电的主机则什么都不会说（参见 half-open-recovery 和 keepalive-unplugged）。",
 		},
-		{
-			Name:  "close-wait-leak",
-			Title: Text{"A server that never closes: CLOSE-WAIT piles up", "服务器从不关闭：CLOSE-WAIT 越积越多"},
-			Why: Text{
-				"TCP has done its part: the FIN was confirmed and the program can read the end. Only the program can close, and as long as it does not, CLOSE-WAIT has no timer. The client's FIN-WAIT-2 is given up after 60 s, since nobody owns it.",
-				"TCP 已尽责：FIN 已确认，程序可以读到末尾。只有程序能关闭；它不关，CLOSE-WAIT 就没有期限。客户端的 FIN-WAIT-2 因为无主，60 秒后放弃。",
-			},
-			Cite: "RFC 9293 3.6; tcp(7) tcp_fin_timeout",
-			own: []Param{{
-				Name: "clients", Kind: KindNumber, Default: "3", Min: "1", Max: "50",
-				Text: Text{"how many clients come and go", "来去的客户端个数"},
-			}},
-			play: playCloseWaitLeak,
+		Cite: "RFC 9293 3.10.4; exit(3)",
+		play: playCtrlC,
+	},
+	{
+		Name:  "close-wait-leak",
+		Title: Text{"A server that never closes: CLOSE-WAIT piles up", "服务器从不关闭：CLOSE-WAIT 越积越多"},
+		Why: Text{
+			"TCP has done its part: the FIN was confirmed and the program can read the end. Only the program can close, and as long as it does not, CLOSE-WAIT has no timer. The client's FIN-WAIT-2 is given up after 60 s, since nobody owns it.",
+			"TCP 已尽责：FIN 已确认，程序可以读到末尾。只有程序能关闭；它不关，CLOSE-WAIT 就没有期限。客户端的 FIN-WAIT-2 因为无主，60 秒后放弃。",
 		},
-		{
-			Name:  "keepalive-unplugged",
-			Title: Text{"The cable is pulled while nobody speaks", "没人说话时网线被拔"},
-			Why: Text{
-				"An idle connection sends nothing, so nothing fails: without keep-alive the server never learns. With it, probes ask whether the peer is still there, and end the connection when none is answered. Try --set keepalive=off.",
-				"空闲的连接什么都不发，也就不会失败：没有保活，服务器永远不知道。有了保活，探测会问对方是否还在，都没有回应就结束连接。可以试试 --set keepalive=off。",
-			},
-			Cite: "RFC 9293 3.8.4",
-			own: []Param{
-				{
-					Name: "keepalive", Kind: KindSwitch, Default: "on",
-					Text: Text{"send keep-alive probes", "发送保活探测"},
-				},
-				{
-					Name: "idle", Kind: KindDuration, Default: "2h", Min: "1s", Max: "24h",
-					Text: Text{"silence before the first probe", "第一次探测之前的静默时间"},
-				},
-				{
-					Name: "interval", Kind: KindDuration, Default: "75s", Min: "1s", Max: "1h",
-					Text: Text{"time between probes", "探测间隔"},
-				},
-				{
-					Name: "count", Kind: KindNumber, Default: "9", Min: "1", Max: "100",
-					Text: Text{"probes without an answer that end the connection", "多少次探测无回应就结束"},
-				},
-			},
-			play: playKeepAlive,
+		Cite: "RFC 9293 3.6; tcp(7) tcp_fin_timeout",
+		own: []Param{{
+			Name: "clients", Kind: KindNumber, Default: "3", Min: "1", Max: "50",
+			Text: Text{"how many clients come and go", "来去的客户端个数"},
+		}},
+		play: playCloseWaitLeak,
+	},
+	{
+		Name:  "keepalive-unplugged",
+		Title: Text{"The cable is pulled while nobody speaks", "没人说话时网线被拔"},
+		Why: Text{
+			"An idle connection sends nothing, so nothing fails: without keep-alive the server never learns. With it, probes ask whether the peer is still there, and end the connection when none is answered. Try --set keepalive=off.",
+			"空闲的连接什么都不发，也就不会失败：没有保活，服务器永远不知道。有了保活，探测会问对方是否还在，都没有回应就结束连接。可以试试 --set keepalive=off。",
 		},
-		{
-			Name:  "user-timeout",
-			Title: Text{"The user timeout: a program that does not want to wait 15 minutes", "用户超时：不想等十五分钟的程序"},
-			Why: Text{
-				"Data that is not acknowledged is repeated for about a quarter of an hour. A program that knows better sets its own limit.",
-				"没有得到确认的数据会反复重发约一刻钟。程序若有更合适的期限，可以自己设定。",
+		Cite: "RFC 9293 3.8.4",
+		own: []Param{
+			{
+				Name: "keepalive", Kind: KindSwitch, Default: "on",
+				Text: Text{"send keep-alive probes", "发送保活探测"},
 			},
-			Cite: "RFC 9293 3.8.3, 3.10.8; RFC 5482",
-			own: []Param{{
-				Name: "timeout", Kind: KindDuration, Default: "10s", Min: "1s", Max: "1h",
-				Text: Text{"the user timeout", "用户超时"},
-			}},
-			play: playUserTimeout,
+			{
+				Name: "idle", Kind: KindDuration, Default: "2h", Min: "1s", Max: "24h",
+				Text: Text{"silence before the first probe", "第一次探测之前的静默时间"},
+			},
+			{
+				Name: "interval", Kind: KindDuration, Default: "75s", Min: "1s", Max: "1h",
+				Text: Text{"time between probes", "探测间隔"},
+			},
+			{
+				Name: "count", Kind: KindNumber, Default: "9", Min: "1", Max: "100",
+				Text: Text{"probes without an answer that end the connection", "多少次探测无回应就结束"},
+			},
 		},
-	}
+		play: playKeepAlive,
+	},
+	{
+		Name:  "user-timeout",
+		Title: Text{"The user timeout: a program that does not want to wait 15 minutes", "用户超时：不想等十五分钟的程序"},
+		Why: Text{
+			"Data that is not acknowledged is repeated for about a quarter of an hour. A program that knows better sets its own limit.",
+			"没有得到确认的数据会反复重发约一刻钟。程序若有更合适的期限，可以自己设定。",
+		},
+		Cite: "RFC 9293 3.8.3, 3.10.8; RFC 5482",
+		own: []Param{{
+			Name: "timeout", Kind: KindDuration, Default: "10s", Min: "1s", Max: "1h",
+			Text: Text{"the user timeout", "用户超时"},
+		}},
+		play: playUserTimeout,
+	},
 }
 
 func playLingerZero(s *stage) {

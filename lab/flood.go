@@ -12,69 +12,69 @@ import (
 )
 
 // flood are the scenarios about more connections than there is room for.
-func flood() []*Scenario {
-	knobs := []Param{
-		{
-			Name: "syns", Kind: KindNumber, Default: "200", Min: "50", Max: "20000",
-			Text: Text{"SYNs that the attacker sends, over four seconds", "攻击者在四秒内发出的 SYN 数"},
+var flood = []*Scenario{
+	{
+		Name:  "syn-flood",
+		Title: Text{"A SYN flood: the SYN queue is full, and genuine clients are turned away", "SYN 洪泛：半连接队列被占满，正常客户端连不上"},
+		Why: Text{
+			"A SYN makes the server remember something before it knows whether anybody is there. Forged SYNs from addresses that never answer fill that memory, each for as long as the SYN,ACK is repeated.",
+			"收到 SYN，服务器在确认对方存在之前就要记住些什么。伪造的 SYN 来自不会应答的地址，把这些记忆占满，每条一直占到 SYN,ACK 重发次数用尽。",
 		},
-		{
-			Name: "queue", Kind: KindNumber, Default: "16", Min: "1", Max: "1000",
-			Text: Text{"half-open connections that the server remembers", "服务器能记住的半开连接数"},
+		Cite: "RFC 4987 2, 3.1",
+		own:  floodKnobs,
+		config: func(s *stage, _, server *engine.Config) {
+			server.SynBacklog, server.SynCookies = s.number("queue"), engine.CookiesNever
 		},
-		{
-			Name: "clients", Kind: KindNumber, Default: "5", Min: "1", Max: "50",
-			Text: Text{"genuine clients that connect meanwhile", "其间正常连接的客户端数"},
+		play: func(s *stage) { playFlood(s, false) },
+	},
+	{
+		Name:  "syn-flood-cookies",
+		Title: Text{"The same flood with SYN cookies: genuine clients get through", "同样的洪泛，用 SYN cookie：正常客户端照常连接"},
+		Why: Text{
+			"When the queue is full, what has to be remembered goes into the sequence number of the SYN,ACK. Whoever really is there sends it back with the ACK. The price: a lost SYN,ACK or ACK is not repeated by the server, the segment size is rounded down to one of four, and window scale and SACK survive only inside the time stamp.",
+			"队列满时，把要记住的东西编进 SYN,ACK 的序号里，真正存在的对方会用 ACK 把它送回来。代价是：SYN,ACK 或 ACK 丢失时服务器不会重发，报文段大小只能取四档之一，窗口扩大因子和 SACK 只能藏在时间戳里。",
 		},
-	}
-	return []*Scenario{
-		{
-			Name:  "syn-flood",
-			Title: Text{"A SYN flood: the SYN queue is full, and genuine clients are turned away", "SYN 洪泛：半连接队列被占满，正常客户端连不上"},
-			Why: Text{
-				"A SYN makes the server remember something before it knows whether anybody is there. Forged SYNs from addresses that never answer fill that memory, each for as long as the SYN,ACK is repeated.",
-				"收到 SYN，服务器在确认对方存在之前就要记住些什么。伪造的 SYN 来自不会应答的地址，把这些记忆占满，每条一直占到 SYN,ACK 重发次数用尽。",
+		Cite:   "RFC 4987 3.6",
+		own:    floodKnobs,
+		config: func(s *stage, _, server *engine.Config) { server.SynBacklog = s.number("queue") },
+		play:   func(s *stage) { playFlood(s, true) },
+	},
+	{
+		Name:  "accept-queue-full",
+		Title: Text{"The program does not accept: the accept queue is full", "程序不 accept：全连接队列已满"},
+		Why: Text{
+			"A finished handshake has to wait somewhere until the program calls accept. When the queue is full, the last ACK is dropped: the client believes it is connected, the server does not, and repeats its SYN,ACK until there is room.",
+			"握手完成的连接要排队等程序 accept。队列满时最后的 ACK 被丢弃：客户端以为已连接，服务器却不认，并不断重发 SYN,ACK，直到有空位。",
+		},
+		Cite: "listen(2); RFC 9293 3.10.7.4",
+		own: []Param{
+			{
+				Name: "backlog", Kind: KindNumber, Default: "1", Min: "0", Max: "100",
+				Text: Text{"backlog given to listen; one more may wait", "listen 的 backlog，可多等一个"},
 			},
-			Cite: "RFC 4987 2, 3.1",
-			own:  knobs,
-			config: func(s *stage, _, server *engine.Config) {
-				server.SynBacklog, server.SynCookies = s.number("queue"), engine.CookiesNever
+			{
+				Name: "pause", Kind: KindDuration, Default: "2500ms", Min: "100ms", Max: "10s",
+				Text: Text{"how long the program does not call accept", "程序多久不调用 accept"},
 			},
-			play: func(s *stage) { playFlood(s, false) },
 		},
-		{
-			Name:  "syn-flood-cookies",
-			Title: Text{"The same flood with SYN cookies: genuine clients get through", "同样的洪泛，用 SYN cookie：正常客户端照常连接"},
-			Why: Text{
-				"When the queue is full, what has to be remembered goes into the sequence number of the SYN,ACK. Whoever really is there sends it back with the ACK. The price: a lost SYN,ACK or ACK is not repeated by the server, the segment size is rounded down to one of four, and window scale and SACK survive only inside the time stamp.",
-				"队列满时，把要记住的东西编进 SYN,ACK 的序号里，真正存在的对方会用 ACK 把它送回来。代价是：SYN,ACK 或 ACK 丢失时服务器不会重发，报文段大小只能取四档之一，窗口扩大因子和 SACK 只能藏在时间戳里。",
-			},
-			Cite:   "RFC 4987 3.6",
-			own:    knobs,
-			config: func(s *stage, _, server *engine.Config) { server.SynBacklog = s.number("queue") },
-			play:   func(s *stage) { playFlood(s, true) },
-		},
-		{
-			Name:  "accept-queue-full",
-			Title: Text{"The program does not accept: the accept queue is full", "程序不 accept：全连接队列已满"},
-			Why: Text{
-				"A finished handshake has to wait somewhere until the program calls accept. When the queue is full, the last ACK is dropped: the client believes it is connected, the server does not, and repeats its SYN,ACK until there is room.",
-				"握手完成的连接要排队等程序 accept。队列满时最后的 ACK 被丢弃：客户端以为已连接，服务器却不认，并不断重发 SYN,ACK，直到有空位。",
-			},
-			Cite: "listen(2); RFC 9293 3.10.7.4",
-			own: []Param{
-				{
-					Name: "backlog", Kind: KindNumber, Default: "1", Min: "0", Max: "100",
-					Text: Text{"backlog given to listen; one more may wait", "listen 的 backlog，可多等一个"},
-				},
-				{
-					Name: "pause", Kind: KindDuration, Default: "2500ms", Min: "100ms", Max: "10s",
-					Text: Text{"how long the program does not call accept", "程序多久不调用 accept"},
-				},
-			},
-			play: playAcceptQueue,
-		},
-	}
+		play: playAcceptQueue,
+	},
+}
+
+// floodKnobs are the parameters of the floods.
+var floodKnobs = []Param{
+	{
+		Name: "syns", Kind: KindNumber, Default: "200", Min: "50", Max: "20000",
+		Text: Text{"SYNs that the attacker sends, over four seconds", "攻击者在四秒内发出的 SYN 数"},
+	},
+	{
+		Name: "queue", Kind: KindNumber, Default: "16", Min: "1", Max: "1000",
+		Text: Text{"half-open connections that the server remembers", "服务器能记住的半开连接数"},
+	},
+	{
+		Name: "clients", Kind: KindNumber, Default: "5", Min: "1", Max: "50",
+		Text: Text{"genuine clients that connect meanwhile", "其间正常连接的客户端数"},
+	},
 }
 
 // floodTime is how long the attacker sends.

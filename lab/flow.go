@@ -9,111 +9,109 @@ import (
 )
 
 // flow are the scenarios about how much is sent at a time.
-func flow() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "zero-window",
-			Title: Text{"The receiver has no room: zero window and probes", "接收方没有空间：零窗口与探测"},
-			Why: Text{
-				"A program that does not read fills its buffer, and the window closes. The sender probes, because the segment that opens it again may get lost, and nobody repeats a bare ACK.",
-				"程序不读，缓冲区就满，窗口随之关闭。发送方要不断探测，因为重新打开窗口的那个报文段可能丢失，而纯 ACK 没有人重传。",
-			},
-			Cite: "RFC 9293 3.8.6.1",
-			own: []Param{
-				{
-					Name: "buffer", Kind: KindSize, Default: "3000", Min: "2304", Max: "1M",
-					Text: Text{"receive buffer of the server", "服务器的接收缓冲区"},
-				},
-				{
-					Name: "pause", Kind: KindDuration, Default: "3s", Min: "1s", Max: "1h",
-					Text: Text{"how long the server's program does not read", "服务器程序停止读取多久"},
-				},
-			},
-			play: playZeroWindow,
+var flow = []*Scenario{
+	{
+		Name:  "zero-window",
+		Title: Text{"The receiver has no room: zero window and probes", "接收方没有空间：零窗口与探测"},
+		Why: Text{
+			"A program that does not read fills its buffer, and the window closes. The sender probes, because the segment that opens it again may get lost, and nobody repeats a bare ACK.",
+			"程序不读，缓冲区就满，窗口随之关闭。发送方要不断探测，因为重新打开窗口的那个报文段可能丢失，而纯 ACK 没有人重传。",
 		},
-		{
-			Name:  "silly-window",
-			Title: Text{"A slow reader, and why it does not lead to tiny segments", "读得慢的程序，以及为何不会产生微小报文段"},
-			Why: Text{
-				"If every few bytes that are read opened the window by as much, the sender would fill it with tiny segments for ever. So the receiver tells of room only in steps of a segment or half its buffer, and the sender waits for as much.",
-				"如果每读几个字节就把窗口打开几个字节，发送方就会永远用微小的报文段去填。所以接收方只按一个报文段或半个缓冲区的步长告知空间，发送方也等到有那么多才发。",
+		Cite: "RFC 9293 3.8.6.1",
+		own: []Param{
+			{
+				Name: "buffer", Kind: KindSize, Default: "3000", Min: "2304", Max: "1M",
+				Text: Text{"receive buffer of the server", "服务器的接收缓冲区"},
 			},
-			Cite: "RFC 9293 3.8.6.2; RFC 813",
-			own: []Param{{
-				Name: "chunk", Kind: KindSize, Default: "100", Min: "1", Max: "64k",
-				Text: Text{"bytes that the program reads at a time", "程序每次读取的字节数"},
-			}},
-			play: playSillyWindow,
+			{
+				Name: "pause", Kind: KindDuration, Default: "3s", Min: "1s", Max: "1h",
+				Text: Text{"how long the server's program does not read", "服务器程序停止读取多久"},
+			},
 		},
-		{
-			Name:  "nagle-and-delayed-ack",
-			Title: Text{"Nagle's algorithm meets the delayed ACK", "Nagle 算法遇上延迟 ACK"},
-			Why: Text{
-				"Nagle holds back a small segment until the one before is acknowledged; the receiver delays that ACK, hoping for data to send it with. Write, write, read costs 40 ms. Write once, or set TCP_NODELAY (--set nodelay=on).",
-				"Nagle 让小报文段等前一个得到确认；接收方又延迟确认，指望搭数据的便车。“写、写、读”于是多花 40 毫秒。应当一次写完，或设置 TCP_NODELAY（--set nodelay=on）。",
-			},
-			Cite: "RFC 9293 3.7.4, 3.8.6.3; RFC 896",
-			own: []Param{{
-				Name: "nodelay", Kind: KindSwitch, Default: "off",
-				Text: Text{"set TCP_NODELAY at the client", "在客户端设置 TCP_NODELAY"},
-			}},
-			config: func(_ *stage, _, server *engine.Config) { server.TCP.DelayedAck = 40 * time.Millisecond },
-			play:   playNagle,
+		play: playZeroWindow,
+	},
+	{
+		Name:  "silly-window",
+		Title: Text{"A slow reader, and why it does not lead to tiny segments", "读得慢的程序，以及为何不会产生微小报文段"},
+		Why: Text{
+			"If every few bytes that are read opened the window by as much, the sender would fill it with tiny segments for ever. So the receiver tells of room only in steps of a segment or half its buffer, and the sender waits for as much.",
+			"如果每读几个字节就把窗口打开几个字节，发送方就会永远用微小的报文段去填。所以接收方只按一个报文段或半个缓冲区的步长告知空间，发送方也等到有那么多才发。",
 		},
-		{
-			Name:  "window-scaling",
-			Title: Text{"A long fat path: 64 KiB are not enough", "又长又宽的路径：64 KiB 不够用"},
-			Why: Text{
-				"The window field has 16 bits: at most 65535 bytes can be out per round trip. On a path of 100 ms that is 5 Mbit/s, however fast it is. Window scaling shifts the field. Try --set scaling=off.",
-				"窗口字段只有 16 位：每个往返最多 65535 字节在途。往返 100 毫秒的路径再快也只有 5 Mbit/s。窗口扩大因子把该字段左移。可以试试 --set scaling=off。",
-			},
-			Cite:     "RFC 7323 2",
-			defaults: map[string]string{"rtt": "100ms"},
-			own: []Param{
-				{
-					Name: "scaling", Kind: KindSwitch, Default: "on",
-					Text: Text{"offer window scaling", "使用窗口扩大因子"},
-				},
-				{
-					Name: "size", Kind: KindSize, Default: "500k", Min: "200k", Max: "20M",
-					Text: Text{"bytes sent", "发送的字节数"},
-				},
-			},
-			config: func(s *stage, client, server *engine.Config) {
-				client.TCP.NoWindowScale, server.TCP.NoWindowScale = !s.on("scaling"), !s.on("scaling")
-			},
-			play: playWindowScaling,
+		Cite: "RFC 9293 3.8.6.2; RFC 813",
+		own: []Param{{
+			Name: "chunk", Kind: KindSize, Default: "100", Min: "1", Max: "64k",
+			Text: Text{"bytes that the program reads at a time", "程序每次读取的字节数"},
+		}},
+		play: playSillyWindow,
+	},
+	{
+		Name:  "nagle-and-delayed-ack",
+		Title: Text{"Nagle's algorithm meets the delayed ACK", "Nagle 算法遇上延迟 ACK"},
+		Why: Text{
+			"Nagle holds back a small segment until the one before is acknowledged; the receiver delays that ACK, hoping for data to send it with. Write, write, read costs 40 ms. Write once, or set TCP_NODELAY (--set nodelay=on).",
+			"Nagle 让小报文段等前一个得到确认；接收方又延迟确认，指望搭数据的便车。“写、写、读”于是多花 40 毫秒。应当一次写完，或设置 TCP_NODELAY（--set nodelay=on）。",
 		},
-		{
-			Name:  "path-mtu-black-hole",
-			Title: Text{"A path-MTU black hole: small packets pass, large ones vanish", "路径 MTU 黑洞：小包能过，大包消失"},
-			Why: Text{
-				"Packets may not be fragmented; a router that cannot pass one has to say so by ICMP. Where that is filtered, the handshake works and the first full segment vanishes, again and again. With ICMP (--set icmp=on) the sender learns the size at once; one that probes (--set probing=on) finds it by itself.",
-				"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个满长的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小；会主动探测的发送方（--set probing=on）则自己找到。",
-			},
-			Cite: "RFC 1191 3; RFC 2923 2.1; RFC 4821",
-			own: []Param{
-				{
-					Name: "mtu", Kind: KindSize, Default: "1400", Min: "600", Max: "1499",
-					Text: Text{"largest packet that the path carries", "路径能通过的最大报文"},
-				},
-				{
-					Name: "icmp", Kind: KindSwitch, Default: "off",
-					Text: Text{"the router tells by ICMP", "路由器以 ICMP 告知"},
-				},
-				{
-					Name: "probing", Kind: KindSwitch, Default: "off",
-					Text: Text{"the client looks for the size by itself, as it does unless told otherwise", "客户端自己寻找合适的大小（这本是默认行为）"},
-				},
-			},
-			config: func(s *stage, client, _ *engine.Config) {
-				if !s.on("probing") {
-					client.TCP.MTUProbing = tcp.MTUProbingOff
-				}
-			},
-			play: playBlackHole,
+		Cite: "RFC 9293 3.7.4, 3.8.6.3; RFC 896",
+		own: []Param{{
+			Name: "nodelay", Kind: KindSwitch, Default: "off",
+			Text: Text{"set TCP_NODELAY at the client", "在客户端设置 TCP_NODELAY"},
+		}},
+		config: func(_ *stage, _, server *engine.Config) { server.TCP.DelayedAck = 40 * time.Millisecond },
+		play:   playNagle,
+	},
+	{
+		Name:  "window-scaling",
+		Title: Text{"A long fat path: 64 KiB are not enough", "又长又宽的路径：64 KiB 不够用"},
+		Why: Text{
+			"The window field has 16 bits: at most 65535 bytes can be out per round trip. On a path of 100 ms that is 5 Mbit/s, however fast it is. Window scaling shifts the field. Try --set scaling=off.",
+			"窗口字段只有 16 位：每个往返最多 65535 字节在途。往返 100 毫秒的路径再快也只有 5 Mbit/s。窗口扩大因子把该字段左移。可以试试 --set scaling=off。",
 		},
-	}
+		Cite:     "RFC 7323 2",
+		defaults: map[string]string{"rtt": "100ms"},
+		own: []Param{
+			{
+				Name: "scaling", Kind: KindSwitch, Default: "on",
+				Text: Text{"offer window scaling", "使用窗口扩大因子"},
+			},
+			{
+				Name: "size", Kind: KindSize, Default: "500k", Min: "200k", Max: "20M",
+				Text: Text{"bytes sent", "发送的字节数"},
+			},
+		},
+		config: func(s *stage, client, server *engine.Config) {
+			client.TCP.NoWindowScale, server.TCP.NoWindowScale = !s.on("scaling"), !s.on("scaling")
+		},
+		play: playWindowScaling,
+	},
+	{
+		Name:  "path-mtu-black-hole",
+		Title: Text{"A path-MTU black hole: small packets pass, large ones vanish", "路径 MTU 黑洞：小包能过，大包消失"},
+		Why: Text{
+			"Packets may not be fragmented; a router that cannot pass one has to say so by ICMP. Where that is filtered, the handshake works and the first full segment vanishes, again and again. With ICMP (--set icmp=on) the sender learns the size at once; one that probes (--set probing=on) finds it by itself.",
+			"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个满长的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小；会主动探测的发送方（--set probing=on）则自己找到。",
+		},
+		Cite: "RFC 1191 3; RFC 2923 2.1; RFC 4821",
+		own: []Param{
+			{
+				Name: "mtu", Kind: KindSize, Default: "1400", Min: "600", Max: "1499",
+				Text: Text{"largest packet that the path carries", "路径能通过的最大报文"},
+			},
+			{
+				Name: "icmp", Kind: KindSwitch, Default: "off",
+				Text: Text{"the router tells by ICMP", "路由器以 ICMP 告知"},
+			},
+			{
+				Name: "probing", Kind: KindSwitch, Default: "off",
+				Text: Text{"the client looks for the size by itself, as it does unless told otherwise", "客户端自己寻找合适的大小（这本是默认行为）"},
+			},
+		},
+		config: func(s *stage, client, _ *engine.Config) {
+			if !s.on("probing") {
+				client.TCP.MTUProbing = tcp.MTUProbingOff
+			}
+		},
+		play: playBlackHole,
+	},
 }
 
 func playZeroWindow(s *stage) {

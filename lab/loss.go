@@ -9,82 +9,80 @@ import (
 )
 
 // loss are the scenarios about what gets lost, and about how fast to send.
-func loss() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "retransmission-timeout",
-			Title: Text{"Nothing comes back: the retransmission timer, twice as long each time", "毫无回应：重传定时器，每次加倍"},
-			Why: Text{
-				"When not even a duplicate ACK tells of the loss, the timer is the last resort. It doubles with every time-out, since the network may be overloaded.",
-				"连重复确认都没有时，定时器是最后的手段。每次超时加倍，因为网络可能过载。",
-			},
-			Cite: "RFC 6298 5",
-			own: []Param{{
-				Name: "lost", Kind: KindNumber, Default: "4", Min: "2", Max: "10",
-				Text: Text{"how often the data is lost", "数据丢失几次"},
-			}},
-			play: playTimeout,
+var loss = []*Scenario{
+	{
+		Name:  "retransmission-timeout",
+		Title: Text{"Nothing comes back: the retransmission timer, twice as long each time", "毫无回应：重传定时器，每次加倍"},
+		Why: Text{
+			"When not even a duplicate ACK tells of the loss, the timer is the last resort. It doubles with every time-out, since the network may be overloaded.",
+			"连重复确认都没有时，定时器是最后的手段。每次超时加倍，因为网络可能过载。",
 		},
-		{
-			Name:  "fast-retransmit",
-			Title: Text{"A loss in the middle: sent again without waiting for the timer", "中间丢了一个：不等定时器就重传"},
-			Why: Text{
-				"Every segment that arrives behind the gap makes the receiver repeat its ACK, with SACK blocks that say what it has. The sender sees what is missing after about one round trip and sends that alone.",
-				"缺口之后到达的每个报文段都让接收方重复确认，并用 SACK 块说明已有什么。发送方约一个往返之后就知道缺什么，只重发那一个。",
-			},
-			Cite: "RFC 5681 3.2; RFC 8985 6",
-			own: []Param{{
-				Name: "segments", Kind: KindNumber, Default: "10", Min: "6", Max: "100",
-				Text: Text{"how many segments are sent", "发送多少个报文段"},
-			}},
-			play: playFastRetransmit,
+		Cite: "RFC 6298 5",
+		own: []Param{{
+			Name: "lost", Kind: KindNumber, Default: "4", Min: "2", Max: "10",
+			Text: Text{"how often the data is lost", "数据丢失几次"},
+		}},
+		play: playTimeout,
+	},
+	{
+		Name:  "fast-retransmit",
+		Title: Text{"A loss in the middle: sent again without waiting for the timer", "中间丢了一个：不等定时器就重传"},
+		Why: Text{
+			"Every segment that arrives behind the gap makes the receiver repeat its ACK, with SACK blocks that say what it has. The sender sees what is missing after about one round trip and sends that alone.",
+			"缺口之后到达的每个报文段都让接收方重复确认，并用 SACK 块说明已有什么。发送方约一个往返之后就知道缺什么，只重发那一个。",
 		},
-		{
-			Name:  "tail-loss-probe",
-			Title: Text{"The last segments are lost: nothing behind them can tell", "最后几个丢了：后面没有什么能说明"},
-			Why: Text{
-				"Without a later segment there is no duplicate ACK. After about two round trips the sender repeats the last segment as a probe, which is much sooner than the retransmission time-out.",
-				"后面没有报文段，就不会有重复确认。约两个往返之后，发送方重发最后一个报文段作为探测，比重传超时早得多。",
-			},
-			Cite: "RFC 8985 7",
-			play: playTailLoss,
+		Cite: "RFC 5681 3.2; RFC 8985 6",
+		own: []Param{{
+			Name: "segments", Kind: KindNumber, Default: "10", Min: "6", Max: "100",
+			Text: Text{"how many segments are sent", "发送多少个报文段"},
+		}},
+		play: playFastRetransmit,
+	},
+	{
+		Name:  "tail-loss-probe",
+		Title: Text{"The last segments are lost: nothing behind them can tell", "最后几个丢了：后面没有什么能说明"},
+		Why: Text{
+			"Without a later segment there is no duplicate ACK. After about two round trips the sender repeats the last segment as a probe, which is much sooner than the retransmission time-out.",
+			"后面没有报文段，就不会有重复确认。约两个往返之后，发送方重发最后一个报文段作为探测，比重传超时早得多。",
 		},
-		{
-			Name:  "reordering",
-			Title: Text{"Late is not lost: segments that overtake each other", "迟到不等于丢失：互相超越的报文段"},
-			Why: Text{
-				"A segment that comes a little late looks like a lost one at first. The sender gives it a part of a round trip before it sends again; the receiver keeps what came early and puts all in order.",
-				"稍晚到达的报文段起初看上去像丢了。发送方先等不到一个往返再决定是否重传；接收方把先到的存起来，排好次序。",
-			},
-			Cite: "RFC 8985 6.2; RFC 9293 3.10.7.4",
-			own: []Param{{
-				Name: "late", Kind: KindNumber, Default: "2", Min: "1", Max: "6",
-				Text: Text{"how many segments overtake it; from 3 on it is sent again needlessly", "有几个报文段超过它，3 个以上会引起多余的重传"},
-			}},
-			play: playReordering,
+		Cite: "RFC 8985 7",
+		play: playTailLoss,
+	},
+	{
+		Name:  "reordering",
+		Title: Text{"Late is not lost: segments that overtake each other", "迟到不等于丢失：互相超越的报文段"},
+		Why: Text{
+			"A segment that comes a little late looks like a lost one at first. The sender gives it a part of a round trip before it sends again; the receiver keeps what came early and puts all in order.",
+			"稍晚到达的报文段起初看上去像丢了。发送方先等不到一个往返再决定是否重传；接收方把先到的存起来，排好次序。",
 		},
-		{
-			Name:  "slow-start-and-congestion-avoidance",
-			Title: Text{"Slow start and congestion avoidance", "慢启动与拥塞避免"},
-			Why: Text{
-				"Nobody tells how fast the path is. The sender doubles its window each round trip until something is lost, then goes back and grows with care. Look at cwnd and ssthresh; compare --cc reno, cubic and bbr.",
-				"没有人会告知路径有多快。发送方每个往返把窗口加倍，直到有丢失，然后退回来，小心地增长。看看 cwnd 和 ssthresh，比较 --cc reno、cubic 和 bbr。",
-			},
-			Cite:     "RFC 5681 3.1; RFC 9438",
-			defaults: map[string]string{"rate": "10M", "cc": tcp.CongestionReno},
-			own: []Param{
-				{
-					Name: "size", Kind: KindSize, Default: "400k", Min: "100k", Max: "200M",
-					Text: Text{"bytes sent", "发送的字节数"},
-				},
-				{
-					Name: "queue", Kind: KindNumber, Default: "20", Min: "1", Max: "10000",
-					Text: Text{"packets that the link's queue holds", "链路队列能容纳的报文数"},
-				},
-			},
-			play: playSlowStart,
+		Cite: "RFC 8985 6.2; RFC 9293 3.10.7.4",
+		own: []Param{{
+			Name: "late", Kind: KindNumber, Default: "2", Min: "1", Max: "6",
+			Text: Text{"how many segments overtake it; from 3 on it is sent again needlessly", "有几个报文段超过它，3 个以上会引起多余的重传"},
+		}},
+		play: playReordering,
+	},
+	{
+		Name:  "slow-start-and-congestion-avoidance",
+		Title: Text{"Slow start and congestion avoidance", "慢启动与拥塞避免"},
+		Why: Text{
+			"Nobody tells how fast the path is. The sender doubles its window each round trip until something is lost, then goes back and grows with care. Look at cwnd and ssthresh; compare --cc reno, cubic and bbr.",
+			"没有人会告知路径有多快。发送方每个往返把窗口加倍，直到有丢失，然后退回来，小心地增长。看看 cwnd 和 ssthresh，比较 --cc reno、cubic 和 bbr。",
 		},
-	}
+		Cite:     "RFC 5681 3.1; RFC 9438",
+		defaults: map[string]string{"rate": "10M", "cc": tcp.CongestionReno},
+		own: []Param{
+			{
+				Name: "size", Kind: KindSize, Default: "400k", Min: "100k", Max: "200M",
+				Text: Text{"bytes sent", "发送的字节数"},
+			},
+			{
+				Name: "queue", Kind: KindNumber, Default: "20", Min: "1", Max: "10000",
+				Text: Text{"packets that the link's queue holds", "链路队列能容纳的报文数"},
+			},
+		},
+		play: playSlowStart,
+	},
 }
 
 // talk opens a connection whose server reads all, and closes after the client.

@@ -8,63 +8,61 @@ import (
 )
 
 // opening are the scenarios about how connections begin.
-func opening() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "handshake",
-			Title: Text{"The three-way handshake", "三次握手"},
-			Why: Text{
-				"Each side has to tell its initial sequence number and to hear that the other has it: four messages, of which the two in the middle travel in one segment.",
-				"双方都要告知自己的起始序号，并得知对方已收到：本是四条消息，中间两条合在一个报文段里。",
-			},
-			Cite: "RFC 9293 3.5",
-			play: playHandshake,
+var opening = []*Scenario{
+	{
+		Name:  "handshake",
+		Title: Text{"The three-way handshake", "三次握手"},
+		Why: Text{
+			"Each side has to tell its initial sequence number and to hear that the other has it: four messages, of which the two in the middle travel in one segment.",
+			"双方都要告知自己的起始序号，并得知对方已收到：本是四条消息，中间两条合在一个报文段里。",
 		},
-		{
-			Name:  "lost-syn",
-			Title: Text{"The SYN is lost", "SYN 丢失"},
-			Why: Text{
-				"Nobody but the client knows that it asked. Its retransmission timer, 1 s as long as no round trip was measured, is what repeats the question, and it doubles with each time-out.",
-				"除了客户端，没有人知道它请求过连接。重发全靠它的重传定时器：在测得往返时间之前为 1 秒，每次超时加倍。",
-			},
-			Cite: "RFC 6298 2.1, 5.5",
-			own: []Param{{
-				Name: "lost", Kind: KindNumber, Default: "1", Min: "1", Max: "5",
-				Text: Text{"how many SYNs are lost", "丢失几个 SYN"},
-			}},
-			play: playLostSyn,
+		Cite: "RFC 9293 3.5",
+		play: playHandshake,
+	},
+	{
+		Name:  "lost-syn",
+		Title: Text{"The SYN is lost", "SYN 丢失"},
+		Why: Text{
+			"Nobody but the client knows that it asked. Its retransmission timer, 1 s as long as no round trip was measured, is what repeats the question, and it doubles with each time-out.",
+			"除了客户端，没有人知道它请求过连接。重发全靠它的重传定时器：在测得往返时间之前为 1 秒，每次超时加倍。",
 		},
-		{
-			Name:  "lost-syn-ack",
-			Title: Text{"The SYN,ACK is lost", "SYN,ACK 丢失"},
-			Why: Text{
-				"The client cannot tell a lost SYN from a lost SYN,ACK and repeats its SYN; the server repeats its SYN,ACK by its own timer. Either repairs it, and a repeated SYN does no harm to a half-open connection.",
-				"客户端分不清丢的是 SYN 还是 SYN,ACK，于是重发 SYN；服务器也有自己的定时器，会重发 SYN,ACK。哪一方先重发都行，重复的 SYN 对半开连接无害。",
-			},
-			Cite: "RFC 9293 3.10.7.4",
-			play: playLostSynAck,
+		Cite: "RFC 6298 2.1, 5.5",
+		own: []Param{{
+			Name: "lost", Kind: KindNumber, Default: "1", Min: "1", Max: "5",
+			Text: Text{"how many SYNs are lost", "丢失几个 SYN"},
+		}},
+		play: playLostSyn,
+	},
+	{
+		Name:  "lost-syn-ack",
+		Title: Text{"The SYN,ACK is lost", "SYN,ACK 丢失"},
+		Why: Text{
+			"The client cannot tell a lost SYN from a lost SYN,ACK and repeats its SYN; the server repeats its SYN,ACK by its own timer. Either repairs it, and a repeated SYN does no harm to a half-open connection.",
+			"客户端分不清丢的是 SYN 还是 SYN,ACK，于是重发 SYN；服务器也有自己的定时器，会重发 SYN,ACK。哪一方先重发都行，重复的 SYN 对半开连接无害。",
 		},
-		{
-			Name:  "lost-handshake-ack",
-			Title: Text{"The ACK of the handshake is lost; the first data completes it", "握手的 ACK 丢失，由第一个数据段补上"},
-			Why: Text{
-				"Every segment after the SYN carries an acknowledgement, so the first data says what the lost ACK said, and the server goes to ESTABLISHED with it.",
-				"SYN 之后的每个报文段都带确认号，所以第一个数据段就说了那个丢失的 ACK 要说的话，服务器凭它进入 ESTABLISHED。",
-			},
-			Cite: "RFC 9293 3.10.7.4",
-			play: playLostHandshakeAck,
+		Cite: "RFC 9293 3.10.7.4",
+		play: playLostSynAck,
+	},
+	{
+		Name:  "lost-handshake-ack",
+		Title: Text{"The ACK of the handshake is lost; the first data completes it", "握手的 ACK 丢失，由第一个数据段补上"},
+		Why: Text{
+			"Every segment after the SYN carries an acknowledgement, so the first data says what the lost ACK said, and the server goes to ESTABLISHED with it.",
+			"SYN 之后的每个报文段都带确认号，所以第一个数据段就说了那个丢失的 ACK 要说的话，服务器凭它进入 ESTABLISHED。",
 		},
-		{
-			Name:  "simultaneous-open",
-			Title: Text{"Both ends open at once: the SYNs cross", "两端同时打开，SYN 交错"},
-			Why: Text{
-				"A SYN in SYN-SENT is a request, too: both ends answer with SYN,ACK and meet in one connection, not two. Four segments instead of three.",
-				"在 SYN-SENT 状态收到 SYN，同样是一个连接请求：两端各回一个 SYN,ACK，结果是一个连接而不是两个，共四个报文段。",
-			},
-			Cite: "RFC 9293 3.5, Figure 7",
-			play: playSimultaneousOpen,
+		Cite: "RFC 9293 3.10.7.4",
+		play: playLostHandshakeAck,
+	},
+	{
+		Name:  "simultaneous-open",
+		Title: Text{"Both ends open at once: the SYNs cross", "两端同时打开，SYN 交错"},
+		Why: Text{
+			"A SYN in SYN-SENT is a request, too: both ends answer with SYN,ACK and meet in one connection, not two. Four segments instead of three.",
+			"在 SYN-SENT 状态收到 SYN，同样是一个连接请求：两端各回一个 SYN,ACK，结果是一个连接而不是两个，共四个报文段。",
 		},
-	}
+		Cite: "RFC 9293 3.5, Figure 7",
+		play: playSimultaneousOpen,
+	},
 }
 
 func playHandshake(s *stage) {

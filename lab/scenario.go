@@ -54,7 +54,7 @@ var commonParams = []Param{
 }
 
 // scenarios has every scenario, in the order of the lessons.
-var scenarios = slices.Concat(opening(), closing(), strangers(), endings(), flow(), loss(), flood(), datagrams())
+var scenarios = slices.Concat(opening, closing, strangers, endings, flow, loss, flood, datagrams)
 
 // complete gives every scenario its common parameters.
 var _ = func() bool {

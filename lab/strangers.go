@@ -12,92 +12,90 @@ import (
 
 // strangers are the scenarios about segments that nobody meant: old ones, wrong
 // ones, and those for hosts that have forgotten.
-func strangers() []*Scenario {
-	return []*Scenario{
-		{
-			Name:  "old-duplicate-syn",
-			Title: Text{"An old duplicate SYN: why three segments and not two", "旧的重复 SYN：为什么是三次而不是两次"},
-			Why: Text{
-				"A SYN that the network kept for long looks like a new one. The server cannot tell; the client can, when it sees which number is acknowledged, and says no with a RST. Without the third segment the server would have opened a connection that nobody wants.",
-				"被网络耽搁很久的 SYN 看上去和新的一样。服务器分辨不出；客户端看到被确认的序号就知道不对，用 RST 拒绝。如果没有第三个报文段，服务器就会打开一个没人要的连接。",
-			},
-			Cite: "RFC 9293 3.5, Figure 8",
-			play: playOldDuplicateSyn,
+var strangers = []*Scenario{
+	{
+		Name:  "old-duplicate-syn",
+		Title: Text{"An old duplicate SYN: why three segments and not two", "旧的重复 SYN：为什么是三次而不是两次"},
+		Why: Text{
+			"A SYN that the network kept for long looks like a new one. The server cannot tell; the client can, when it sees which number is acknowledged, and says no with a RST. Without the third segment the server would have opened a connection that nobody wants.",
+			"被网络耽搁很久的 SYN 看上去和新的一样。服务器分辨不出；客户端看到被确认的序号就知道不对，用 RST 拒绝。如果没有第三个报文段，服务器就会打开一个没人要的连接。",
 		},
-		{
-			Name:  "two-way-handshake",
-			Title: Text{"What two segments would do: a connection that nobody wants, and a deadlock", "假如只有两次握手：没人要的连接，以及死锁"},
-			Why: Text{
-				"This server is counterfactual: it takes its own SYN,ACK as heard. An old SYN then opens a connection that nobody wants; and when the SYN,ACK is lost, the server speaks into a connection that the client does not have, and both wait. The third segment prevents both.",
-				"这个服务器是反事实的：它把自己的 SYN,ACK 当作对方已收到。于是旧 SYN 会打开没人要的连接；而 SYN,ACK 一旦丢失，服务器就在客户端并不存在的连接上说话，双方互等。第三个报文段防止了这两种情况。",
-			},
-			Cite: "RFC 9293 3.5",
-			own: []Param{{
-				Name: "third", Kind: KindSwitch, Default: "off",
-				Text: Text{"keep the third segment, as real hosts do", "保留第三个报文段，如同真实主机"},
-			}},
-			play: playTwoWay,
+		Cite: "RFC 9293 3.5, Figure 8",
+		play: playOldDuplicateSyn,
+	},
+	{
+		Name:  "two-way-handshake",
+		Title: Text{"What two segments would do: a connection that nobody wants, and a deadlock", "假如只有两次握手：没人要的连接，以及死锁"},
+		Why: Text{
+			"This server is counterfactual: it takes its own SYN,ACK as heard. An old SYN then opens a connection that nobody wants; and when the SYN,ACK is lost, the server speaks into a connection that the client does not have, and both wait. The third segment prevents both.",
+			"这个服务器是反事实的：它把自己的 SYN,ACK 当作对方已收到。于是旧 SYN 会打开没人要的连接；而 SYN,ACK 一旦丢失，服务器就在客户端并不存在的连接上说话，双方互等。第三个报文段防止了这两种情况。",
 		},
-		{
-			Name:  "half-open-recovery",
-			Title: Text{"The client crashes and comes back: the half-open connection is found out", "客户端崩溃后重来：半开连接被发现"},
-			Why: Text{
-				"The server still has the old connection and answers the new SYN with a challenge ACK. The rebooted client, which knows nothing of it, answers that with a RST, exactly at the number the server expects: the server believes it, and the SYN that is sent again opens a new connection.",
-				"服务器还留着旧连接，对新的 SYN 回一个挑战 ACK。重启后的客户端对此一无所知，回 RST，序号正是服务器期待的：服务器相信了，随后重发的 SYN 打开新连接。",
-			},
-			Cite: "RFC 9293 3.5.1; RFC 5961 4.2",
-			config: func(_ *stage, client, server *engine.Config) {
-				// The rebooted client's time stamps begin anew; where they happen to
-				// be older, PAWS would give the same answer for another reason.
-				client.TCP.NoTimestamps, server.TCP.NoTimestamps = true, true
-			},
-			play: playHalfOpenRecovery,
+		Cite: "RFC 9293 3.5",
+		own: []Param{{
+			Name: "third", Kind: KindSwitch, Default: "off",
+			Text: Text{"keep the third segment, as real hosts do", "保留第三个报文段，如同真实主机"},
+		}},
+		play: playTwoWay,
+	},
+	{
+		Name:  "half-open-recovery",
+		Title: Text{"The client crashes and comes back: the half-open connection is found out", "客户端崩溃后重来：半开连接被发现"},
+		Why: Text{
+			"The server still has the old connection and answers the new SYN with a challenge ACK. The rebooted client, which knows nothing of it, answers that with a RST, exactly at the number the server expects: the server believes it, and the SYN that is sent again opens a new connection.",
+			"服务器还留着旧连接，对新的 SYN 回一个挑战 ACK。重启后的客户端对此一无所知，回 RST，序号正是服务器期待的：服务器相信了，随后重发的 SYN 打开新连接。",
 		},
-		{
-			Name:  "refused",
-			Title: Text{"Nobody listens: connection refused", "没有人监听：连接被拒绝"},
-			Why: Text{
-				"A host that has no such port says so with a RST, so that the caller knows at once and need not wait for a time-out.",
-				"没有这个端口的主机用 RST 说明，让对方立刻知道，而不必等到超时。",
-			},
-			Cite: "RFC 9293 3.10.7.1",
-			play: playRefused,
+		Cite: "RFC 9293 3.5.1; RFC 5961 4.2",
+		config: func(_ *stage, client, server *engine.Config) {
+			// The rebooted client's time stamps begin anew; where they happen to
+			// be older, PAWS would give the same answer for another reason.
+			client.TCP.NoTimestamps, server.TCP.NoTimestamps = true, true
 		},
-		{
-			Name:  "unreachable",
-			Title: Text{"A router says that the host cannot be reached", "路由器报告主机不可达"},
-			Why: Text{
-				"ICMP tells the reason, not TCP. While a connection is opening, the attempt ends with it; once a connection is open, it is only remembered, since routes come back and messages can be forged.",
-				"原因由 ICMP 而不是 TCP 告知。正在打开的连接会因此失败；已打开的连接只是记下它，因为路由可能恢复，消息也可能是伪造的。",
-			},
-			Cite: "RFC 9293 3.9.2.2; RFC 5927 4.1",
-			play: playUnreachable,
+		play: playHalfOpenRecovery,
+	},
+	{
+		Name:  "refused",
+		Title: Text{"Nobody listens: connection refused", "没有人监听：连接被拒绝"},
+		Why: Text{
+			"A host that has no such port says so with a RST, so that the caller knows at once and need not wait for a time-out.",
+			"没有这个端口的主机用 RST 说明，让对方立刻知道，而不必等到超时。",
 		},
-		{
-			Name:  "connect-timeout",
-			Title: Text{"Nobody answers: the SYN is repeated until the client gives up", "没有回应：SYN 反复重发，直到客户端放弃"},
-			Why: Text{
-				"Silence may mean anything, so the client tries again, twice as late each time, and gives up after six retries: 1+2+4+8+16+32+64 = 127 s.",
-				"沉默可能意味着任何情况，所以客户端不断重试，间隔每次加倍，六次之后放弃：1+2+4+8+16+32+64 = 127 秒。",
-			},
-			Cite: "RFC 9293 3.8.3; RFC 6298 5.5",
-			own: []Param{{
-				Name: "retries", Kind: KindNumber, Default: "6", Min: "1", Max: "10",
-				Text: Text{"how often the SYN is sent again", "SYN 重发几次"},
-			}},
-			play: playConnectTimeout,
+		Cite: "RFC 9293 3.10.7.1",
+		play: playRefused,
+	},
+	{
+		Name:  "unreachable",
+		Title: Text{"A router says that the host cannot be reached", "路由器报告主机不可达"},
+		Why: Text{
+			"ICMP tells the reason, not TCP. While a connection is opening, the attempt ends with it; once a connection is open, it is only remembered, since routes come back and messages can be forged.",
+			"原因由 ICMP 而不是 TCP 告知。正在打开的连接会因此失败；已打开的连接只是记下它，因为路由可能恢复，消息也可能是伪造的。",
 		},
-		{
-			Name:  "rst-in-window-and-out",
-			Title: Text{"Forged RSTs: outside the window, inside, and exact", "伪造的 RST：窗口之外、窗口之内、恰好命中"},
-			Why: Text{
-				"Whoever does not see the connection has to guess the number. A RST outside the window is ignored; one inside may be a lucky guess, so a challenge ACK asks the real peer, which stays silent if it did not mean it; only the exact number is believed.",
-				"看不到连接的人只能猜序号。窗口之外的 RST 被忽略；窗口之内的可能是碰巧猜中，于是用挑战 ACK 询问真正的对方，若不是它发的，它不会再发 RST；只有恰好命中的才被相信。",
-			},
-			Cite: "RFC 5961 3.2",
-			play: playResets,
+		Cite: "RFC 9293 3.9.2.2; RFC 5927 4.1",
+		play: playUnreachable,
+	},
+	{
+		Name:  "connect-timeout",
+		Title: Text{"Nobody answers: the SYN is repeated until the client gives up", "没有回应：SYN 反复重发，直到客户端放弃"},
+		Why: Text{
+			"Silence may mean anything, so the client tries again, twice as late each time, and gives up after six retries: 1+2+4+8+16+32+64 = 127 s.",
+			"沉默可能意味着任何情况，所以客户端不断重试，间隔每次加倍，六次之后放弃：1+2+4+8+16+32+64 = 127 秒。",
 		},
-	}
+		Cite: "RFC 9293 3.8.3; RFC 6298 5.5",
+		own: []Param{{
+			Name: "retries", Kind: KindNumber, Default: "6", Min: "1", Max: "10",
+			Text: Text{"how often the SYN is sent again", "SYN 重发几次"},
+		}},
+		play: playConnectTimeout,
+	},
+	{
+		Name:  "rst-in-window-and-out",
+		Title: Text{"Forged RSTs: outside the window, inside, and exact", "伪造的 RST：窗口之外、窗口之内、恰好命中"},
+		Why: Text{
+			"Whoever does not see the connection has to guess the number. A RST outside the window is ignored; one inside may be a lucky guess, so a challenge ACK asks the real peer, which stays silent if it did not mean it; only the exact number is believed.",
+			"看不到连接的人只能猜序号。窗口之外的 RST 被忽略；窗口之内的可能是碰巧猜中，于是用挑战 ACK 询问真正的对方，若不是它发的，它不会再发 RST；只有恰好命中的才被相信。",
+		},
+		Cite: "RFC 5961 3.2",
+		play: playResets,
+	},
 }
 
 func playOldDuplicateSyn(s *stage) {
