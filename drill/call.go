@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -129,6 +130,9 @@ func (r *runner) finishCall(p *pendingCall, o outcome) error {
 		if want != o.errno {
 			return fail(fmt.Sprintf("%s failed with %v, expected %s", c.Name, o, c.Errno))
 		}
+	}
+	if u, ok := errors.AsType[*unsupported](o.check); ok {
+		return u
 	}
 	if o.check != nil {
 		return &failure{line: p.event.Line, reason: o.check.Error()}

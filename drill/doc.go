@@ -11,6 +11,10 @@
 //	result := drill.Run(script)
 //	fmt.Println(result.Status, result.Reason)
 //
+// The host copies what is written with MSG_ZEROCOPY, and the error queue says so
+// (SO_EE_CODE_ZEROCOPY_COPIED); timestamps (SO_TIMESTAMPING) are of the script's
+// clock.
+//
 // A setting in the middle of a script counts for the connections that begin after
 // it.
 //

@@ -15,6 +15,7 @@ import (
 type flow struct {
 	tuple   wire.FourTuple // as the host under test sees it
 	conn    *engine.Conn   // nil until connect or accept
+	socket  *socket        // of conn
 	passive bool
 
 	localISN   uint32 // on the wire
@@ -32,7 +33,8 @@ type flow struct {
 	label, scriptLabel uint32 // IPv6 flow label
 
 	written  []byte // what the user wrote, from sequence number 1
-	answered int    // all its packets with a lower index are consumed
+	arrivals []arrival
+	answered int // all its packets with a lower index are consumed
 }
 
 func newFlow(t wire.FourTuple) *flow { return &flow{tuple: t, stamps: map[uint32]uint32{}} }

@@ -145,6 +145,9 @@ func (r *runner) tcpBytes(h *header, f *flow, p *Packet) []byte {
 	if syn {
 		off++
 	}
+	if t.Len > 0 {
+		f.arrivals = append(f.arrivals, arrival{off, off + uint32(t.Len), r.now})
+	}
 	return h.appendTCP(&w, stripes(off, t.Len))
 }
 

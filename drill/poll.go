@@ -42,6 +42,9 @@ func (s *socket) events(r *runner) int64 {
 		return pollOut | pollOtNrm | pollHup
 	}
 	ready, ev := s.conn.Ready(), int64(0)
+	if len(s.errors.list) > 0 {
+		ev |= pollErr
+	}
 	if ready&tcp.Readable != 0 || s.failed != 0 {
 		ev |= pollIn | pollInNrm
 	}
@@ -146,6 +149,7 @@ type epollItem struct {
 	data   int64
 	last   int64  // what was told, for edges
 	arrive uint64 // bytes received when it was told
+	told   uint64 // notices in the error queue, then
 	off    bool   // one shot was fired
 }
 
@@ -263,11 +267,6 @@ func (r *runner) epollWait(c *Call, p *pendingCall) (attempt, error) {
 	if e.Kind == ExprList {
 		want = e.List
 	}
-	for _, item := range d.epoll.items {
-		if item.socket.zerocopy {
-			return nil, &unsupported{"the error queue"}
-		}
-	}
 	p.deadline = r.timeout(ms)
 	return func() (outcome, bool) {
 		found := d.epoll.ready(r, int(most))
@@ -314,13 +313,14 @@ func (p *epoll) ready(r *runner, most int) []epollEvent {
 }
 
 // edge reports whether something came since the last time: an event that was
-// not there, or more data.
+// not there, more data, or another notice in the error queue.
 func (i *epollItem) edge(r *runner, ev int64) bool {
 	arrive := uint64(0)
 	if i.socket.conn != nil {
 		arrive = i.socket.conn.Info(r.now).BytesReceived
 	}
-	fresh := ev&^i.last != 0 || (ev&pollIn != 0 && arrive != i.arrive)
-	i.last, i.arrive = ev, arrive
+	told := i.socket.errors.told
+	fresh := ev&^i.last != 0 || (ev&pollIn != 0 && arrive != i.arrive) || told != i.told
+	i.last, i.arrive, i.told = ev, arrive, told
 	return fresh
 }

@@ -320,6 +320,11 @@ func (r *runner) pump() error {
 }
 
 func (r *runner) drain() error {
+	for _, f := range r.flows {
+		if f.socket != nil {
+			f.socket.noteAcked(r.now)
+		}
+	}
 	for more := r.engine != nil; more; {
 		more = r.engine.Output(r.now, &r.batch)
 		r.wire.Release()
@@ -338,6 +343,7 @@ func (r *runner) drain() error {
 			}
 			if s.tcp != nil {
 				s.flow = r.flowOf(s.tuple())
+				r.noteSent(s)
 			}
 			r.sent = append(r.sent, s)
 		}

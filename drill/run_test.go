@@ -79,6 +79,44 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
+// What recvmsg gives besides the text is compared: flags, and control messages
+// one by one.
+func TestRunFailsControl(t *testing.T) {
+	const sent = "+0 setsockopt(4, SOL_SOCKET, SO_ZEROCOPY, [1], 4) = 0\n+0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING," +
+		" [SOF_TIMESTAMPING_TX_SOFTWARE|SOF_TIMESTAMPING_SOFTWARE], 4) = 0\n+.01 send(4, ..., 100, 0) = 100\n+0 > P. 1:101(100) ack 1\n"
+	const stamp = "{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0, scm_nsec=20000000}}"
+	for _, tt := range []struct{ name, flags, control, reason string }{
+		{"flags", "MSG_ERRQUEUE", "...", "msg_flags is 0x2020, expected 0x2000"},
+		{"too few", "MSG_ERRQUEUE|MSG_TRUNC", "[]", "a control message came that is not expected: " +
+			"{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0,scm_nsec=20000000}}"},
+		{
+			"time", "MSG_ERRQUEUE|MSG_TRUNC", "[{cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=1, scm_nsec=0}}]",
+			"the timestamp is 0.020000, expected 1.000000",
+		},
+		{
+			"type", "MSG_ERRQUEUE|MSG_TRUNC", "[{cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_info=0}}]",
+			"a control message is {cmsg_level=SOL_SOCKET, cmsg_type=SCM_TIMESTAMPING, cmsg_data={scm_sec=0,scm_nsec=20000000}}, " +
+				"expected {cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_info=0}}",
+		},
+		{
+			"field", "MSG_ERRQUEUE|MSG_TRUNC", "[" + stamp + ", {cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={ee_info=1}}]",
+			"ee_info is 0, expected ee_info=1",
+		},
+		{
+			"too many", "MSG_ERRQUEUE|MSG_TRUNC", "[" + stamp + ", {cmsg_level=SOL_IP, cmsg_type=IP_RECVERR, cmsg_data={}}, {cmsg_level=0}]",
+			"2 control messages came, expected {cmsg_level=0} too",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			call := "+0 recvmsg(4, {msg_iov=[{..., 0}], msg_flags=" + tt.flags + ", msg_control=" + tt.control + "}, MSG_ERRQUEUE) = 0"
+			r := run(t, opened+sent+call, Options{})
+			if r.Status != Fail || r.Line != 12 || r.Reason != tt.reason {
+				t.Errorf("Run = %v line %d: %s, want fail line 12: %s", r.Status, r.Line, r.Reason, tt.reason)
+			}
+		})
+	}
+}
+
 // What Trivet or this package does not have is named, and is no failure.
 func TestRunUnsupported(t *testing.T) {
 	for _, tt := range []struct{ text, reason string }{
@@ -90,7 +128,9 @@ func TestRunUnsupported(t *testing.T) {
 		{"`nstat | grep x`\n0 close(3) = 0", "command nstat | grep x nstat"},
 		{"0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)", "gre packets"},
 		{"0 < udp 1 > 2 (10)", "UDP packets"},
-		{opened + "+0 recv(4, ..., 10, MSG_ERRQUEUE) = 0", "the error queue"},
+		{opened + "+0 recv(4, ..., 10, MSG_TRUNC) = 0", "MSG_TRUNC"},
+		{opened + "+0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_OPT_STATS|SOF_TIMESTAMPING_OPT_TSONLY], 4) = 0", "SOF_TIMESTAMPING_OPT_STATS"},
+		{opened + "+0 sendmsg(4, {msg_iov=[{..., 1}], msg_control=[{cmsg_type=IP_TTL, cmsg_data=1}]}, 0) = 1", "control message {cmsg_type=IP_TTL, cmsg_data=1}"},
 		{opened + "+0 setsockopt(4, SOL_TCP, TCP_NO_SUCH, [1], 4) = 0", "socket option TCP_NO_SUCH"},
 		{opened + "+0 %{ assert tcpi_no_such == 1 }%", "code: unknown name tcpi_no_such"},
 		{opened + "+0 `ip link set dev tun0 mtu 1400`", "an MTU that changes while connections are open"},

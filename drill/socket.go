@@ -2,6 +2,7 @@ package drill
 
 import (
 	"io"
+	"maps"
 	"net/netip"
 	"syscall"
 	"time"
@@ -30,7 +31,9 @@ type socket struct {
 	failed       syscall.Errno // taken from conn, not told yet
 	readAt       uint32        // offset in the stream of the next byte read
 	shutWrite    bool
-	zerocopy     bool // something was sent with MSG_ZEROCOPY
+	errors       errorQueue
+	copies       zerocopies
+	stamps       stamps
 }
 
 // socket is socket(2).
@@ -170,11 +173,10 @@ func (r *runner) accept(c *Call, _ *pendingCall) (attempt, error) {
 		t := &socket{
 			conn: conn, opt: conn.Options(), values: map[string]int64{}, linger: s.linger, bound: s.bound, isBound: true,
 		}
-		for name, v := range s.values {
-			t.values[name] = v
-		}
+		maps.Copy(t.values, s.values)
+		t.stamps.flags = s.stamps.flags
 		if t.flow = r.flowOf(conn.Tuple()); t.flow != nil {
-			t.flow.conn = conn
+			t.flow.conn, t.flow.socket = conn, t
 		}
 		o, err := r.install(c, &descriptor{socket: t})
 		o.check = err
@@ -237,7 +239,8 @@ func (r *runner) dial(s *socket, remote netip.AddrPort, opt tcp.Options) syscall
 	}
 	s.conn, s.connecting, s.disconnected = conn, true, false
 	s.flow = newFlow(conn.Tuple())
-	s.flow.conn = conn
+	s.flow.conn, s.flow.socket = conn, s
+	s.stamps.pending = nil
 	r.flows = append(r.flows, s.flow)
 	r.flow, r.last = s.flow, s
 	return 0

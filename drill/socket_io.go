@@ -6,18 +6,16 @@ import (
 	"github.com/trivet-net/trivet/tcp"
 )
 
-// ioFlags are the MSG_ flags that need no feature of their own.
-//
-// MSG_ZEROCOPY is one: it lets the kernel copy, and only what it then tells in
-// the error queue is wanting.
-const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 // MSG_FASTOPEN, MSG_NOSIGNAL, MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY
+// ioFlags are the MSG_ flags that are known: MSG_FASTOPEN, MSG_NOSIGNAL,
+// MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY,
+// MSG_ERRQUEUE.
+const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 | 0x2000
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
 	name    string
 	feature string
 }{
-	{"MSG_ERRQUEUE", "the error queue"},
 	{"MSG_OOB", "urgent data"},
 	{"MSG_TRUNC", "MSG_TRUNC"},
 }
@@ -41,6 +39,9 @@ type transfer struct {
 	errno  syscall.Errno // instead of a transfer
 	n      int64         // bytes
 	flags  int64
+
+	hasStamps bool // a control message says which times of it are wanted
+	stamps    int64
 }
 
 // sendFlags are the flags as the stack has them.
@@ -137,6 +138,9 @@ func (r *runner) read(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.flags&constants["MSG_ERRQUEUE"] != 0 {
+		return r.receiveError(t, nil)
+	}
 	return r.receive(t), nil
 }
 
@@ -148,48 +152,23 @@ func (r *runner) readv(c *Call, _ *pendingCall) (attempt, error) {
 	return r.receive(t), nil
 }
 
-// recvmsg is recvmsg(2); with TCP_INQ, its control message says how much is
-// left.
+// recvmsg is recvmsg(2): what comes with the text is compared, too.
 func (r *runner) recvmsg(c *Call, _ *pendingCall) (attempt, error) {
 	t, m, err := r.transferOfMessage(c)
 	if err != nil {
 		return nil, err
 	}
-	want, err := queueLength(m.Field("msg_control"))
-	if err != nil {
-		return nil, err
+	if t.flags&constants["MSG_ERRQUEUE"] != 0 {
+		return r.receiveError(t, m)
 	}
 	try := r.receive(t)
 	return func() (outcome, bool) {
 		o, over := try()
-		if over && o.errno == 0 && want >= 0 {
-			if got := r.inQueue(t.socket); got != want || !t.socket.inq {
-				o.check = failf("TCP_CM_INQ is %d, expected %d", got, want)
-			}
+		if over && o.errno == 0 && o.check == nil {
+			o.check = r.compareMessage(m, 0, r.readControls(t.socket, o.n))
 		}
 		return o, over
 	}, nil
-}
-
-// queueLength returns what a TCP_CM_INQ message in e must say, -1 if there is
-// none.
-func queueLength(e *Expr) (int64, error) {
-	if e == nil {
-		return -1, nil
-	}
-	want := int64(-1)
-	for _, m := range e.List {
-		kind := m.Field("cmsg_type")
-		if kind == nil || kind.Text != "TCP_CM_INQ" || m.Field("cmsg_data") == nil {
-			return 0, &unsupported{"control message " + m.String()}
-		}
-		n, err := m.Field("cmsg_data").number()
-		if err != nil {
-			return 0, err
-		}
-		want = n
-	}
-	return want, nil
 }
 
 // inQueue is what TCP_CM_INQ says: the bytes to be read, and 1 for the end
@@ -290,7 +269,10 @@ func (r *runner) writev(c *Call, _ *pendingCall) (attempt, error) {
 }
 
 func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
-	t, _, err := r.transferOfMessage(c)
+	t, m, err := r.transferOfMessage(c)
+	if err == nil {
+		err = t.sendControls(m)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -300,9 +282,20 @@ func (r *runner) sendmsg(c *Call, _ *pendingCall) (attempt, error) {
 	return r.transmit(t), nil
 }
 
-// transmit is the attempt of all writing calls. What is written is the stripes
-// of the connection's stream.
+// transmit is the attempt of all writing calls.
 func (r *runner) transmit(t transfer) attempt {
+	try := r.transmitText(t)
+	return func() (outcome, bool) {
+		o, over := try()
+		if over && o.n > 0 {
+			t.socket.noteWrite(&t)
+		}
+		return o, over
+	}
+}
+
+// transmitText is the attempt to write the stripes of the connection's stream.
+func (r *runner) transmitText(t transfer) attempt {
 	s := t.socket
 	if t.errno != 0 {
 		return done(failed(t.errno))
@@ -319,7 +312,6 @@ func (r *runner) transmit(t transfer) attempt {
 			s.failed = 0
 			return failed(e), true
 		}
-		s.zerocopy = s.zerocopy || (t.n > 0 && s.values["SO_ZEROCOPY"] != 0 && t.flags&constants["MSG_ZEROCOPY"] != 0)
 		n, errno, check := r.writeSome(s, int(t.n)-sent, t.sendFlags())
 		sent += n
 		nonblock := s.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0

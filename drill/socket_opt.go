@@ -23,11 +23,9 @@ func optionName(c *Call) (string, error) {
 // optionFeatures are options that need a feature that there is not.
 var optionFeatures = map[string]string{
 	"TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
-	"SO_TIMESTAMPING":      "SO_TIMESTAMPING", "TCP_MD5SIG": "TCP MD5 signatures",
-	"TCP_REPAIR": "TCP_REPAIR", "SO_MARK": "SO_MARK",
+	"TCP_MD5SIG":           "TCP MD5 signatures", "TCP_REPAIR": "TCP_REPAIR",
 	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue",
-	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "SO_PRIORITY": "SO_PRIORITY", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
-	"SO_BUSY_POLL":   "SO_BUSY_POLL",
+	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
 	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
 }
 
@@ -67,8 +65,12 @@ func (r *runner) setsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(name, "TCP_FASTOPEN") {
+	switch {
+	case strings.HasPrefix(name, "TCP_FASTOPEN"):
 		return done(r.setFastOpen(s, name, v)), nil
+	case name == "SO_TIMESTAMPING":
+		o, err := r.setTimestamping(s, v)
+		return done(o), err
 	}
 	errno, err = s.setOption(r.now, name, v)
 	if err != nil {
@@ -134,7 +136,12 @@ func seconds(v int64, d *time.Duration) syscall.Errno {
 func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, error) {
 	o := &s.opt
 	switch name {
-	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_ZEROCOPY", "IP_FREEBIND", "IPV6_FREEBIND", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
+	case "SO_ZEROCOPY":
+		if v < 0 || v > 1 {
+			return syscall.EINVAL, nil
+		}
+	case "SO_MARK", "SO_PRIORITY", "SO_BUSY_POLL": // about routes, queues and drivers that are not there
+	case "SO_REUSEADDR", "SO_REUSEPORT", "IP_FREEBIND", "IPV6_FREEBIND", "IP_MTU_DISCOVER", "IPV6_MTU_DISCOVER", "SO_DEBUG", "SO_OOBINLINE", "IPV6_V6ONLY", "TCP_THIN_LINEAR_TIMEOUTS":
 	case "SO_SNDBUF":
 		o.SendBuffer = int(2 * v)
 		s.values[name] = int64(o.WithDefaults().SendBuffer)
@@ -283,7 +290,7 @@ func (r *runner) getOption(s *socket, name string) (int64, bool) {
 	case "SO_RCVLOWAT":
 		return max(int64(o.RecvLowat), 1), true
 	case "SO_REUSEADDR", "SO_REUSEPORT", "SO_KEEPALIVE", "TCP_NODELAY", "TCP_CORK", "TCP_INQ", "TCP_USER_TIMEOUT", "IP_TOS", "IP_MTU_DISCOVER",
-		"TCP_NOTSENT_LOWAT", "SO_MAX_PACING_RATE":
+		"TCP_NOTSENT_LOWAT", "SO_MAX_PACING_RATE", "SO_ZEROCOPY", "SO_TIMESTAMPING", "SO_MARK", "SO_PRIORITY", "SO_BUSY_POLL":
 	default:
 		return 0, false
 	}
