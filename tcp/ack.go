@@ -182,7 +182,7 @@ func (c *Conn) ackAgain(now Time, seg *wire.Segment, windowChanged bool) {
 		(!windowChanged || seg.Options.NumSACK > 0)
 	if duplicate {
 		c.rule(now, RuleAckDuplicate)
-		c.count.dupAcksIn++
+		c.count.rarely().dupAcksIn++
 	}
 	switch {
 	case c.rcv.sack:

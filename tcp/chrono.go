@@ -10,36 +10,22 @@ const (
 	limitNone                  // the path: the congestion window, or what is under way
 	limitReceiver              // the peer's window
 	limitBuffer                // the send buffer: the user has more than it takes
-	numLimits
 )
 
 // chrono counts for how long each of them did (tcpi_busy_time,
 // tcpi_rwnd_limited and tcpi_sndbuf_limited).
 type chrono struct {
 	since  Time
-	spent  [numLimits - 1]time.Duration // but limitIdle
 	now    limit
 	noRoom bool // the last Write did not fit
 }
 
-// note changes to what limits from now on.
-func (k *chrono) note(now Time, l limit) {
-	if l == k.now {
-		return
+// running returns for how long it has been l, 0 when it is not.
+func (k *chrono) running(now Time, l limit) time.Duration {
+	if l != k.now {
+		return 0
 	}
-	if k.now != limitIdle {
-		k.spent[k.now-1] += now.Sub(k.since)
-	}
-	k.now, k.since = l, now
-}
-
-// total returns the time spent limited by l.
-func (k *chrono) total(now Time, l limit) time.Duration {
-	d := k.spent[l-1]
-	if l == k.now {
-		d += now.Sub(k.since)
-	}
-	return d
+	return now.Sub(k.since)
 }
 
 // noteLimit finds out what holds sending back.
@@ -54,5 +40,23 @@ func (c *Conn) noteLimit(now Time) {
 	case unsent <= 0 && c.chrono.noRoom && c.congestionRoom() > 0:
 		l = limitBuffer
 	}
-	c.chrono.note(now, l)
+	c.limitBy(now, l)
+}
+
+// limitBy changes to what limits from now on.
+func (c *Conn) limitBy(now Time, l limit) {
+	k := &c.chrono
+	if l == k.now {
+		return
+	}
+	d := k.running(now, k.now)
+	switch k.now {
+	case limitNone:
+		c.count.pathLimited += d
+	case limitReceiver:
+		c.count.rarely().receiverLimited += d
+	case limitBuffer:
+		c.count.rarely().bufferLimited += d
+	}
+	k.now, k.since = l, now
 }

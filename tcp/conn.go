@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"syscall"
+	"time"
 
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/wire"
@@ -42,7 +43,6 @@ type Conn struct {
 
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
-	held   int         // what Counters.Memory counts of it
 	fast   *fastOpen   // nil but while opening by Fast Open
 	mtu    *mtuSearch  // nil while the path MTU is not in doubt
 	ooo    *reassembly // nil until a segment comes out of order
@@ -50,6 +50,7 @@ type Conn struct {
 	keepAlive Time // when its timer fires
 	count     counts
 
+	held    int32 // what Counters.Memory counts of the buffers
 	err     errno // pending: told to the user once
 	softErr errno // last ICMP error that did not end the connection
 }
@@ -66,10 +67,10 @@ type sendVars struct {
 	wl1, wl2 seqnum.Value // SEG.SEQ and SEG.ACK of the last window update
 	maxWnd   seqnum.Size  // MAX.SND.WND (RFC 5961, Section 5.2)
 	small    seqnum.Value // end of the last segment under MSS sent (Minshall)
+	push     seqnum.Value // end of what the user wrote without More
 	mss      int          // Eff.snd.MSS: payload per segment, options deducted
 	peerMSS  uint16       // the peer's MSS option, or the default
 	shift    uint8        // Snd.Wind.Shift
-	push     seqnum.Value // end of what the user wrote without More
 	more     bool         // the user will write more: hold back the end
 	synAcked bool         // our SYN was acknowledged
 	finSent  bool         // FIN was sent at least once: it is nxt-1
@@ -86,14 +87,14 @@ type recvVars struct {
 	space   int32        // bytes that the receive buffer may hold
 	tuned   uint32       // bytes the user had read by tunedAt, modulo 2^32
 	tunedAt Time
-	mss     int   // the largest payload seen, for "two full segments"
-	advMSS  int   // our MSS option
-	shift   uint8 // Rcv.Wind.Shift
-	finSeen bool  // a FIN arrived, perhaps after a gap
-	quick   uint8 // segments still to be acknowledged at once
-	shrunk  bool  // for want of memory we announce less than adv
-	sack    bool  // SACK is permitted
-	scaled  bool  // window scaling is in force
+	mss     uint16 // the largest payload seen, for "two full segments"
+	advMSS  uint16 // our MSS option
+	shift   uint8  // Rcv.Wind.Shift
+	finSeen bool   // a FIN arrived, perhaps after a gap
+	quick   uint8  // segments still to be acknowledged at once
+	shrunk  bool   // for want of memory we announce less than adv
+	sack    bool   // SACK is permitted
+	scaled  bool   // window scaling is in force
 }
 
 // timestamps are the variables of RFC 7323, Sections 3 and 5.
@@ -123,18 +124,42 @@ func (w *wants) any() bool { return *w != wants{} }
 
 // counts are the totals that Info tells.
 type counts struct {
-	bytesSent, bytesAcked, bytesReceived, bytesRetrans uint64
-	retransmits                                        int // time-outs in a row
-	probes                                             int // unanswered probes
-	lastSent, lastRecv, lastDataRecv, lastAck          Time
-	stateAt                                            Time // when the state was entered
-	lastChallenge                                      Time
-	// Segments and events, modulo 2^32 as in Linux's tcp_info.
-	segsOut, segsIn, dataSegsOut, dataSegsIn uint32
-	retrans, outOfOrder, dupAcksIn           uint32
-	lost, spurious                           uint32
-	dsacks, undos, reorderings               uint32
-	reordering                               uint16 // the most, in segments
+	bytesSent, bytesAcked, bytesReceived      uint64
+	lastSent, lastRecv, lastDataRecv, lastAck Time
+	pathLimited                               time.Duration // outstanding or waiting, and neither of the limits in rare
+	stateAt                                   Time          // when the state was entered
+	segsOut, segsIn, dataSegsOut, dataSegsIn  uint32        // modulo 2^32 as in Linux's tcp_info
+	retransmits                               int32         // time-outs in a row
+	probes                                    int32         // unanswered probes
+	rare                                      *rareCounts
+}
+
+// rareCounts are of what a connection over a good path never meets.
+type rareCounts struct {
+	bytesRetrans  uint64
+	lastChallenge Time // when the last challenge ACK was sent
+	// For how long the peer's window, and the send buffer, held data back.
+	receiverLimited, bufferLimited time.Duration
+	// Segments and events, modulo 2^32.
+	retrans, outOfOrder, dupAcksIn, lost, spurious uint32
+	dsacks, undos, reorderings                     uint32
+	reordering                                     uint16 // the most, in segments
+}
+
+// rarely returns the rare counts to be written to.
+func (k *counts) rarely() *rareCounts {
+	if k.rare == nil {
+		k.rare = new(rareCounts)
+	}
+	return k.rare
+}
+
+// rareSoFar returns the rare counts to be read.
+func (k *counts) rareSoFar() rareCounts {
+	if k.rare == nil {
+		return rareCounts{}
+	}
+	return *k.rare
 }
 
 // Path is what a connection must know of the way to its peer.

@@ -38,7 +38,7 @@ func (c *Conn) beginFastOpen(o *Open) {
 	case o.PeerMSS != 0:
 		c.snd.peerMSS = o.PeerMSS
 	case o.SynText:
-		c.snd.peerMSS = uint16(c.rcv.advMSS) // in a network of one's own, as on Linux
+		c.snd.peerMSS = c.rcv.advMSS // in a network of one's own, as on Linux
 	default:
 		return
 	}

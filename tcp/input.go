@@ -229,8 +229,8 @@ func (c *Conn) checkUrgent(now Time, seg *wire.Segment) {
 // for this connection: a global limit could be observed from outside
 // (CVE-2016-5696).
 func (c *Conn) challenge(now Time) {
-	if c.count.lastChallenge == 0 || now.Sub(c.count.lastChallenge) >= c.cfg.ChallengeAckInterval {
-		c.count.lastChallenge = now
+	if k := c.count.rarely(); k.lastChallenge == 0 || now.Sub(k.lastChallenge) >= c.cfg.ChallengeAckInterval {
+		k.lastChallenge = now
 		c.wants.challenge = true
 	}
 }

@@ -152,8 +152,9 @@ func (c *Conn) sampleSacked(now Time, rtt time.Duration, end seqnum.Value) {
 func (c *Conn) noteReordering(now Time, n int) {
 	c.rule(now, RuleReordering)
 	c.rack.reordered = true
-	c.count.reorderings++
-	c.count.reordering = max(c.count.reordering, uint16(min((n+c.snd.mss-1)/c.snd.mss, maxReordering)))
+	k := c.count.rarely()
+	k.reorderings++
+	k.reordering = max(k.reordering, uint16(min((n+c.snd.mss-1)/c.snd.mss, maxReordering)))
 }
 
 // maxReordering is the most that Info tells (tcp_max_reordering).
@@ -251,11 +252,12 @@ func (c *Conn) recovered(now Time) {
 // takeDuplicate takes a DSACK.
 func (c *Conn) takeDuplicate(now Time, k wire.SACKBlock) {
 	c.rule(now, RuleDuplicateReported)
-	c.count.dsacks++
-	if c.count.retrans == 0 {
+	counts := c.count.rarely()
+	counts.dsacks++
+	if counts.retrans == 0 {
 		return // the network made two of one
 	}
-	c.count.spurious += uint32((k.Right.Diff(k.Left) + c.snd.mss - 1) / c.snd.mss)
+	counts.spurious += uint32((k.Right.Diff(k.Left) + c.snd.mss - 1) / c.snd.mss)
 	c.rack.duplicate(c.snd.una, c.snd.nxt)
 	c.loss.undo.duplicate(k.Left, k.Right)
 }
@@ -289,7 +291,7 @@ func (c *Conn) noteLost(now Time, r *sentRecord) {
 	}
 	n := r.len()
 	c.rate.lost += uint64(n)
-	c.count.lost += uint32(r.segments())
+	c.count.rarely().lost += uint32(r.segments())
 	c.cc.segmentLost(now, lossSample{
 		size: n, txInFlight: int(r.tx.inFlight), lost: int(c.rate.lost - r.tx.lost), totalDelivered: c.rate.delivered,
 		appLimited: r.tx.appLimited,

@@ -21,8 +21,8 @@ func (c *Conn) account() {
 		// Each range pins a block at least.
 		held += c.ooo.size + len(c.ooo.ranges)*block.Small
 	}
-	c.cfg.Counters.Memory += int64(held - c.held)
-	c.held = held
+	c.cfg.Counters.Memory += int64(held - int(c.held))
+	c.held = int32(held)
 }
 
 // sendLimit is how many bytes the send buffer may hold: SO_SNDBUF, less when

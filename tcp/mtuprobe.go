@@ -68,7 +68,7 @@ func (m *mtuSearch) step(largest int) int {
 func (c *Conn) headers() int { return -segmentRoom(c.id.LocalAddr.Is4(), 0) }
 
 // largestMTU is the packet that the link and the peer would take.
-func (c *Conn) largestMTU() int { return min(c.rcv.advMSS, int(c.snd.peerMSS)) + c.headers() }
+func (c *Conn) largestMTU() int { return int(min(c.rcv.advMSS, c.snd.peerMSS)) + c.headers() }
 
 // searchMTU begins a search above low.
 func (c *Conn) searchMTU(now Time, low, high int) {

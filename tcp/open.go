@@ -91,7 +91,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	c.snd.maxWnd = c.snd.wnd
 	c.snd.wl1, c.snd.wl2 = h.IRS, h.ISS
 	c.rcv.lastAck = c.rcv.nxt
-	c.count.retransmits = h.Retransmits
+	c.count.retransmits = int32(h.Retransmits)
 	if h.SentAt != 0 && h.Retransmits == 0 {
 		c.rtt.start(h.SentAt, c.snd.nxt)
 	}
@@ -155,7 +155,7 @@ func (c *Conn) learnPeer(now Time, irs seqnum.Value, o *wire.Options) {
 		c.rcv.shift = 0
 	}
 	c.setMSS()
-	c.rcv.mss = min(c.snd.mss, defaultMSS(c.id.LocalAddr.Is4())) // a guess, until there is text
+	c.rcv.mss = uint16(min(c.snd.mss, defaultMSS(c.id.LocalAddr.Is4()))) // a guess, until there is text
 	c.startCongestion(c.cfg.InitialWindow)
 }
 
@@ -192,12 +192,12 @@ func defaultMSS(is4 bool) int {
 
 // announcedMSS is the value of our MSS option: what we can receive, whatever
 // the path carries (RFC 9293, Section 3.7.1; RFC 6691).
-func announcedMSS(o *Options, is4 bool, mtu int) int {
+func announcedMSS(o *Options, is4 bool, mtu int) uint16 {
 	mss := min(segmentRoom(is4, mtu), math.MaxUint16)
 	if o.MaxSeg != 0 {
 		mss = min(mss, o.MaxSeg)
 	}
-	return mss
+	return uint16(mss)
 }
 
 // shiftFor is the window shift that lets a window express the buffer size.
@@ -214,7 +214,7 @@ func shiftFor(buffer int) uint8 {
 // h.RcvWindow. RFC 7323, Section 2.2: a SYN,ACK has only what the SYN had.
 func SynAckOptions(now Time, cfg *Config, h *Handshake) (o wire.Options, shift uint8, window uint16) {
 	opt := h.Open.Options.WithDefaults()
-	o.MSS = uint16(announcedMSS(&opt, h.Tuple.LocalAddr.Is4(), h.Path.MTU))
+	o.MSS = announcedMSS(&opt, h.Tuple.LocalAddr.Is4(), h.Path.MTU)
 	if h.Peer.HasTS && !cfg.NoTimestamps {
 		o.HasTS, o.TSVal, o.TSEcr = true, TSVal(now, h.TSOffset), h.Peer.TSVal
 	}
@@ -231,7 +231,7 @@ func synWindow(o *Options) uint16 { return uint16(min(o.clamp(o.recvBuffer()), m
 
 // synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
 func (c *Conn) synOptions(now Time) wire.Options {
-	o := wire.Options{MSS: uint16(c.rcv.advMSS)}
+	o := wire.Options{MSS: c.rcv.advMSS}
 	answer := c.state != StateSynSent
 	if !c.cfg.NoTimestamps && (!answer || c.ts.on) {
 		o.HasTS, o.TSVal = true, TSVal(now, c.ts.offset)

@@ -395,8 +395,9 @@ func (c *Conn) countSent(seg *wire.Segment) {
 		c.count.bytesSent += uint64(seg.PayloadLen)
 	}
 	if seg.Retransmit {
-		c.count.retrans += n
-		c.count.bytesRetrans += uint64(seg.PayloadLen)
+		k := c.count.rarely()
+		k.retrans += n
+		k.bytesRetrans += uint64(seg.PayloadLen)
 		c.cfg.Counters.Retransmitted += uint64(n)
 	}
 }

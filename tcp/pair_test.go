@@ -308,7 +308,7 @@ func (p *pair) check(e *end) {
 		p.fatalf("end %v: %v", c.id.LocalPort, err)
 	}
 	e.buffer = max(e.buffer, int(c.rcv.space))
-	if n := c.rcvbuf.size; n > e.buffer+e.buffer/8+(1+e.buffer/c.rcv.advMSS)<<c.rcv.shift {
+	if n := c.rcvbuf.size; n > e.buffer+e.buffer/8+(1+e.buffer/int(c.rcv.advMSS))<<c.rcv.shift {
 		p.fatalf("%d bytes in a receive buffer of %d", n, e.buffer)
 	}
 	if c.state.Synchronized() && c.rcv.adv.Less(e.edge) && e.edge != 0 {

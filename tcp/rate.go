@@ -19,8 +19,8 @@ type rateMemory struct {
 	appLimited uint64 // until so much is delivered samples are application-limited; 0: they are not
 
 	// The last sample that says something about the path, for Info.
-	last           uint32 // bytes
 	lastInterval   time.Duration
+	last           uint32 // bytes
 	lastAppLimited bool
 }
 

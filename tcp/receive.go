@@ -103,7 +103,7 @@ func (c *Conn) announce() uint16 {
 	units := (c.window() + unit - 1) >> c.rcv.shift
 	edge := c.rcv.nxt.Add(units << c.rcv.shift)
 	// Rounding up adds a unit at most for each of the segments of a window.
-	reserve := seqnum.Size(c.rcv.space/8) + unit*seqnum.Size(1+int(c.rcv.space)/c.rcv.advMSS)
+	reserve := seqnum.Size(c.rcv.space/8) + unit*seqnum.Size(1+int(c.rcv.space)/int(c.rcv.advMSS))
 	if free.Add(reserve).Less(edge) {
 		units, edge = c.window()>>c.rcv.shift, c.rcv.adv
 	}
@@ -114,7 +114,7 @@ func (c *Conn) announce() uint16 {
 // worthTelling is by how much the right edge moves at least: a segment, or half
 // of the largest window (RFC 9293, Section 3.8.6.2.2).
 func (c *Conn) worthTelling() int {
-	return min(c.opt.clamp(c.recvLimit())/2, c.rcv.advMSS)
+	return min(c.opt.clamp(c.recvLimit())/2, int(c.rcv.advMSS))
 }
 
 // announceShrunk is announce when there was no memory for data that the window

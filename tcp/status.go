@@ -132,6 +132,7 @@ func (c *Conn) SetNoDelay(on bool) {
 func (c *Conn) Info(now Time) Info {
 	c.wake()
 	defer c.rest(now)
+	rare := c.count.rareSoFar()
 	i := Info{
 		State: c.state, InState: since(now, c.count.stateAt),
 		Timestamps: c.ts.on, SACK: c.rcv.sack, WindowScale: c.rcv.scaled, ECN: c.ecn.on, ECNSeen: c.ecn.seen,
@@ -139,8 +140,8 @@ func (c *Conn) Info(now Time) Info {
 		SndWScale: c.snd.shift, RcvWScale: c.rcv.shift,
 		RTO: c.rtt.timeout(c.cfg), RTT: c.rtt.srtt, RTTVar: c.rtt.rttvar, MinRTT: c.rtt.least(),
 		ATO:         max(c.cfg.DelayedAck, 0),
-		Retransmits: c.count.retransmits, Probes: c.count.probes, Backoff: int(c.rtt.backoff),
-		SndMSS: c.snd.mss, RcvMSS: c.rcv.mss, AdvMSS: c.rcv.advMSS, PMTU: c.path.MTU,
+		Retransmits: int(c.count.retransmits), Probes: int(c.count.probes), Backoff: int(c.rtt.backoff),
+		SndMSS: c.snd.mss, RcvMSS: int(c.rcv.mss), AdvMSS: int(c.rcv.advMSS), PMTU: c.path.MTU,
 		Congestion: c.cc.name(), CAState: lossNames[c.loss.phase],
 		SndCwnd: c.cwnd(), SndSsthresh: c.cc.threshold(), InFlight: c.inFlight(),
 		SndUna: uint32(c.snd.una.Sub(c.iss)), SndNxt: uint32(c.snd.nxt.Sub(c.iss)),
@@ -149,16 +150,16 @@ func (c *Conn) Info(now Time) Info {
 		NotSent: max(0, c.unsent()), SendBuffer: c.sendBufferSize(),
 		Unread: c.rcvbuf.size, RecvBuffer: int(c.rcv.space),
 		BytesSent: c.count.bytesSent, BytesAcked: c.count.bytesAcked,
-		BytesReceived: c.count.bytesReceived, BytesRetrans: c.count.bytesRetrans,
+		BytesReceived: c.count.bytesReceived, BytesRetrans: rare.bytesRetrans,
 		SegsOut: uint64(c.count.segsOut), SegsIn: uint64(c.count.segsIn),
 		DataSegsOut: uint64(c.count.dataSegsOut), DataSegsIn: uint64(c.count.dataSegsIn),
-		TotalRetrans: uint64(c.count.retrans), RcvOutOfOrder: uint64(c.count.outOfOrder), DupAcksIn: uint64(c.count.dupAcksIn),
+		TotalRetrans: uint64(rare.retrans), RcvOutOfOrder: uint64(rare.outOfOrder), DupAcksIn: uint64(rare.dupAcksIn),
 		LastDataSent: since(now, c.count.lastSent), LastDataRecv: since(now, c.count.lastDataRecv),
 		LastAckRecv: since(now, c.count.lastAck),
 		SoftError:   c.softErr.error(),
 	}
 	i.Unacked = c.sndbuf.size - i.NotSent
-	c.recoveryInfo(now, &i)
+	c.recoveryInfo(now, &rare, &i)
 	if c.state >= StateSynReceived {
 		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), int(c.window())
 	}
@@ -172,7 +173,7 @@ func (c *Conn) Info(now Time) Info {
 }
 
 // recoveryInfo fills in what concerns loss recovery.
-func (c *Conn) recoveryInfo(now Time, i *Info) {
+func (c *Conn) recoveryInfo(now Time, rare *rareCounts, i *Info) {
 	if b := c.sent; b != nil {
 		i.Sacked, i.Retrans = b.sackedSegs, b.count(recResent)
 		i.Lost = b.count(recLost)
@@ -184,12 +185,13 @@ func (c *Conn) recoveryInfo(now Time, i *Info) {
 		i.CAState = "disorder"
 	}
 	k := &c.chrono
-	i.RwndLimited, i.SndbufLimited = k.total(now, limitReceiver), k.total(now, limitBuffer)
-	i.BusyTime = k.total(now, limitNone) + i.RwndLimited + i.SndbufLimited
-	i.LostTotal, i.DSACKDups = uint64(c.count.lost), uint64(c.count.dsacks)
-	i.Spurious, i.Undos = uint64(c.count.spurious), uint64(c.count.undos)
-	i.Reordering = max(int(c.count.reordering), dupThresh)
-	i.ReordSeen = uint64(c.count.reorderings)
+	i.RwndLimited = rare.receiverLimited + k.running(now, limitReceiver)
+	i.SndbufLimited = rare.bufferLimited + k.running(now, limitBuffer)
+	i.BusyTime = c.count.pathLimited + k.running(now, limitNone) + i.RwndLimited + i.SndbufLimited
+	i.LostTotal, i.DSACKDups = uint64(rare.lost), uint64(rare.dsacks)
+	i.Spurious, i.Undos = uint64(rare.spurious), uint64(rare.undos)
+	i.Reordering = max(int(rare.reordering), dupThresh)
+	i.ReordSeen = uint64(rare.reorderings)
 	i.DeliveryRate, i.AppLimited = c.rate.perSecond(), c.rate.lastAppLimited
 	i.PacingRate, i.Delivered = c.pacingRate(), c.rate.delivered
 }

@@ -155,7 +155,7 @@ func (c *Conn) fillGap(now Time) {
 // lost something is small, and has no segment to spare for a delayed ACK.
 func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
 	count := max(seg.Count, 1)
-	c.count.outOfOrder += uint32(count)
+	c.count.rarely().outOfOrder += uint32(count)
 	c.rcv.quick = quickAcks
 	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
 	if to.Diff(from) > c.memoryLeft() {
@@ -200,12 +200,12 @@ func (c *Conn) ackText(now Time, seg *wire.Segment) {
 	if seg.SegSize > 0 {
 		size = seg.SegSize
 	}
-	c.rcv.mss = max(c.rcv.mss, min(size, c.rcv.advMSS))
+	c.rcv.mss = max(c.rcv.mss, uint16(min(size, int(c.rcv.advMSS))))
 	switch {
 	case c.rcv.quick > 0:
 		c.rcv.quick--
 		c.wants.ack = true
-	case c.cfg.DelayedAck < 0, c.rcv.nxt.Diff(c.rcv.lastAck) > c.rcv.mss:
+	case c.cfg.DelayedAck < 0, c.rcv.nxt.Diff(c.rcv.lastAck) > int(c.rcv.mss):
 		c.wants.ack = true
 	case !c.timerRunning(TimerDelayedAck):
 		c.setTimer(TimerDelayedAck, now.Add(c.cfg.DelayedAck))

@@ -130,7 +130,7 @@ func (c *Conn) stopLossTimers() {
 // goes again, the time-out doubles; and RFC 9293, Section 3.8.3: after R2 the
 // connection is given up.
 func (c *Conn) retransmitTimeout(now Time) {
-	if c.count.retransmits >= c.retryLimit() {
+	if int(c.count.retransmits) >= c.retryLimit() {
 		c.giveUp(now)
 		return
 	}
@@ -234,7 +234,7 @@ func (c *Conn) persistTimeout(now Time) {
 		c.snd.push = c.dataEnd()
 		return
 	}
-	if c.count.probes >= c.retryLimit() || (c.orphan && int(c.rtt.backoff) >= c.cfg.OrphanRetries) {
+	if int(c.count.probes) >= c.retryLimit() || (c.orphan && int(c.rtt.backoff) >= c.cfg.OrphanRetries) {
 		c.giveUp(now)
 		return
 	}
@@ -283,7 +283,7 @@ func (c *Conn) keepAliveSpent(idle time.Duration) bool {
 	if c.opt.UserTimeout > 0 {
 		return c.count.probes > 0 && idle >= c.opt.UserTimeout
 	}
-	return c.count.probes >= c.opt.KeepCount
+	return int(c.count.probes) >= c.opt.KeepCount
 }
 
 // startKeepAlive runs the keep-alive timer anew, from the last segment that

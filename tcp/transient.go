@@ -1,8 +1,6 @@
 package tcp
 
 import (
-	"time"
-
 	"github.com/trivet-net/trivet/internal/pool"
 	"github.com/trivet-net/trivet/seqnum"
 )
@@ -32,9 +30,8 @@ type transient struct {
 
 // memory is what a connection at rest keeps of its transient.
 type memory struct {
-	rack  rackMemory
-	rate  rateMemory
-	spent [numLimits - 1]time.Duration // of chrono
+	rack rackMemory
+	rate rateMemory
 }
 
 // resting is what all connections at rest have. It is never written to.
@@ -55,7 +52,6 @@ func (c *Conn) wake() {
 	una := c.snd.una
 	c.rack = rack{rackMemory: c.memory.rack, fack: una, end: una}
 	c.rate.rateMemory = c.memory.rate
-	c.chrono.spent = c.memory.spent
 	c.loss.recover, c.usage.end = una.Add(^seqnum.Size(0)), una
 }
 
@@ -65,7 +61,7 @@ func (c *Conn) rest(now Time) {
 		return
 	}
 	t := c.transient
-	c.memory = memory{rack: t.rack.rackMemory, rate: t.rate.rateMemory, spent: t.chrono.spent}
+	c.memory = memory{rack: t.rack.rackMemory, rate: t.rate.rateMemory}
 	c.transient = &resting
 	c.cfg.freeTransient(t)
 }

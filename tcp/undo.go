@@ -107,7 +107,7 @@ func (c *Conn) undoRecovery(now Time) {
 		c.rule(now, RuleUndoRecovery)
 		c.rack.reordered = true
 	}
-	c.count.undos++
+	c.count.rarely().undos++
 	c.cc.undo(now)
 	if c.sent != nil {
 		c.sent.unlose()

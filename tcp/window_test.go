@@ -545,7 +545,7 @@ func TestWindowClosesWithoutMovingLeft(t *testing.T) {
 				edge = seqnum.Max(e, edge)
 			}
 			unit := 1 << d.c.rcv.shift
-			if most := tt.buffer + tt.buffer/8 + unit*(1+tt.buffer/d.c.rcv.advMSS); d.c.rcvbuf.size > most {
+			if most := tt.buffer + tt.buffer/8 + unit*(1+tt.buffer/int(d.c.rcv.advMSS)); d.c.rcvbuf.size > most {
 				t.Errorf("%d bytes taken, want at most %d", d.c.rcvbuf.size, most)
 			}
 		})
