@@ -15,19 +15,28 @@ const (
 	// in a millisecond, but two segments at least.
 	quantumTime = time.Millisecond
 	maxQuantum  = 64 << 10
+	// freeSegments go out unpaced at the beginning, where the rate is that of the
+	// congestion window, as with Linux: an answer that fits into an initial window,
+	// which RFC 6928 expects to go out at once, is not to wait half a round trip.
+	freeSegments = 10
 )
 
 // room returns how many bytes may go now. A timer that comes late costs no
-// rate: what it should have released goes too, up to a quantum.
+// rate: what it should have released goes too, up to a quantum. Nor does an ACK
+// that does, but since it is not known to be late, half of that.
 func (p *pacer) room(now Time, rate int64, mss int) int {
 	if p.next > now {
 		return int(p.left)
 	}
 	p.left = int32(max(int(min(rate/int64(time.Second/quantumTime), maxQuantum)), 2*mss))
-	if !p.blocked {
+	if p.next == 0 {
 		p.next = now
 	}
-	p.next = max(p.next, now.Add(-timeFor(int(p.left), rate)))
+	credit := timeFor(int(p.left), rate)
+	if !p.blocked {
+		credit /= 2
+	}
+	p.next = max(p.next, now.Add(-credit))
 	p.blocked = false
 	return int(p.left)
 }
@@ -66,10 +75,18 @@ func (c *Conn) pacingRate() int64 {
 	return rate
 }
 
+// pacedRate is the rate in force now.
+func (c *Conn) pacedRate() int64 {
+	if c.count.dataSegsOut < freeSegments && c.cc.pacingRate() == 0 && c.opt.MaxPacingRate <= 0 {
+		return 0
+	}
+	return c.pacingRate()
+}
+
 // paced returns how many of the n bytes that the windows let out may go now. When
 // it is none, the pacing timer runs.
 func (c *Conn) paced(now Time, n int) int {
-	rate := c.pacingRate()
+	rate := c.pacedRate()
 	if rate == 0 {
 		return n
 	}
@@ -87,7 +104,10 @@ func (c *Conn) paced(now Time, n int) int {
 
 // notePaced takes n bytes of text that go out, whatever let them.
 func (c *Conn) notePaced(now Time, n int) {
-	if rate := c.pacingRate(); rate > 0 {
+	switch rate := c.pacedRate(); {
+	case rate > 0:
 		c.pace.sent(now, n, rate)
+	case c.opt.Pacing:
+		c.pace.next = now // from here on
 	}
 }

@@ -29,23 +29,31 @@ func TestPacing(t *testing.T) {
 	if i := d.c.Info(d.now); i.PacingRate != 200_000 {
 		t.Fatalf("rate %v, want 200000: two windows of ten segments in 100 ms", i.PacingRate)
 	}
-	d.write(20_000)
-	if n := d.sentCount(); n != 2 {
-		t.Errorf("%d segments at once, want 2", n)
+	// RFC 6928: the initial window goes at once.
+	d.write(40_000)
+	if n := d.sentCount(); n != 10 {
+		t.Errorf("%d segments at once, want 10", n)
 	}
-	d.wantTimer(TimerPacing, 10*ms)
+	// A round trip of silence is credit for half of a quantum; the window is now 20.
+	d.now = d.now.Add(100 * ms)
+	d.ack(10_001, 1)
+	if n := d.sentCount(); n != 3 {
+		t.Errorf("%d segments at once after that, want 3", n)
+	}
+	d.wantTimer(TimerPacing, 5*ms)
 	for i, n := range d.pacedBytes(10*ms, 40*ms) {
-		if n != 2000 {
-			t.Errorf("%d bytes in 10 ms number %d, want 2000", n, i)
+		if n != 4000 {
+			t.Errorf("%d bytes in 10 ms number %d, want 4000", n, i)
 		}
 	}
-	if i := d.c.Info(d.now); i.InFlight != 10_000 {
-		t.Errorf("%d bytes in flight, want the window, 10000", i.InFlight)
+	d.advance(10 * ms)
+	if i := d.c.Info(d.now); i.InFlight != 20_000 {
+		t.Errorf("%d bytes in flight, want the window, 20000", i.InFlight)
 	}
 	d.sent = d.sent[:0]
 	// A retransmission after a time-out does not wait.
 	d.advance(300 * ms)
-	d.want(". 1:1001(1000) ack 1")
+	d.want(". 10001:11001(1000) ack 1")
 }
 
 // SO_MAX_PACING_RATE: the rate is a bound in any case, over a long time. A timer
