@@ -47,7 +47,7 @@ func TestNoAllocationsForLosses(t *testing.T) {
 			now += 1000
 			d := delivery{now: now}
 			b.sack(seqnum.Value(i*1000), seqnum.Value(i*1000+1000), &d)
-			r.arrived(now, d.latest.sentAt, d.latest.end)
+			r.arrived(now, d.latest.sentAt, d.latest.end, now.Sub(d.lastAt))
 			r.detect(now, b, 0, lose)
 		}
 		if b.lost == 0 {

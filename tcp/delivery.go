@@ -32,6 +32,7 @@ type delivery struct {
 	newest   sentRecord   // the segment sent last of those delivered
 	latest   sentRecord   // the same, without those whose copy is in doubt (RFC 8985, Section 6.2, step 2)
 	sure     bool         // latest is set
+	lastAt   Time         // when the last of those was sent, in the order of the sequence numbers
 	lowest   seqnum.Value // the lowest that arrived behind one sent later
 	behind   bool         // lowest is set
 	firstRTT time.Duration
@@ -58,6 +59,7 @@ func (d *delivery) deliver(r *sentRecord) {
 		}
 		d.firstRTT = d.now.Sub(r.sentAt)
 	}
+	d.lastAt = r.sentAt
 	if !d.sure || sentAfter(r.sentAt, r.end, d.latest.sentAt, d.latest.end) {
 		d.latest, d.sure = *r, true
 	}

@@ -125,7 +125,7 @@ func (c *Conn) noteDelivered(now Time, d *delivery) (s ackSample) {
 		s.rtt = max(now.Sub(d.latest.sentAt), 1)
 		c.rtt.noteLeast(now, now.Sub(d.latest.sentAt))
 		c.sampleSacked(now, now.Sub(d.latest.sentAt), d.latest.end)
-		c.rack.arrived(now, d.latest.sentAt, d.latest.end)
+		c.rack.arrived(now, d.latest.sentAt, d.latest.end, now.Sub(d.lastAt))
 		c.loss.tlp.stale = false
 	}
 	if d.behind {

@@ -23,7 +23,7 @@ type rack struct {
 
 // rackMemory is what rack knows of the path.
 type rackMemory struct {
-	rtt       time.Duration // of the segment sent last among those that arrived
+	rtt       time.Duration // of the segment delivered last
 	tick      time.Duration // of the caller's clock
 	reordered bool          // the path was seen to reorder
 	patient   bool          // a tail loss probe was needless: wait longer
@@ -45,11 +45,13 @@ func sentAfter(at Time, end seqnum.Value, b Time, bEnd seqnum.Value) bool {
 	return at > b || (at == b && bEnd.Less(end))
 }
 
-// arrived takes the segment sent last among those an ACK delivered (Section
-// 6.2, step 2).
-func (r *rack) arrived(now Time, sentAt Time, end seqnum.Value) {
-	r.rtt = now.Sub(sentAt)
-	r.noteTick(r.rtt)
+// arrived takes the segment sent last among those an ACK delivered, and the
+// round-trip time of the one it delivered last (Section 6.2, step 2). They differ
+// where an ACK answers a segment that went again and first copies behind it, which
+// tell how long ACKs may take now.
+func (r *rack) arrived(now Time, sentAt Time, end seqnum.Value, rtt time.Duration) {
+	r.rtt = rtt
+	r.noteTick(now.Sub(sentAt))
 	if r.sentAt != 0 {
 		r.noteTick(sentAt.Sub(r.sentAt))
 	}

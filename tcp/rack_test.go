@@ -330,3 +330,23 @@ func TestRoundTripBySACK(t *testing.T) {
 		t.Errorf("RTT %v after the next SACK of the round, want %v", got, want)
 	}
 }
+
+// RFC 8985, Section 6.2, step 2 (R8985-3): the round trip of the segment delivered
+// last says how long ACKs take now, even beside one that went again and so was
+// sent later. The path is seen to reorder: what left with the first copy has a
+// quarter of a round trip more.
+func TestRoundTripOfTheLast(t *testing.T) {
+	d := sackFlight(t, 0)
+	d.sack(1, 1001, 2001)
+	d.sack(1, 1001, 3001)
+	d.sack(1, 1001, 3001, 8001, 9001)
+	d.want(". 1:1001(1000) ack 1")
+	d.now = d.now.Add(120 * ms)
+	d.sack(4001, 8001, 9001)
+	if d.c.rack.rtt != 220*ms {
+		t.Errorf("round trip %v after an ACK of a first copy 220 ms old, want that", d.c.rack.rtt)
+	}
+	if i := d.c.Info(d.now); i.Lost != 4 {
+		t.Errorf("%d segments lost, want 4: the tenth may be on its way", i.Lost)
+	}
+}
