@@ -113,6 +113,8 @@ func caState(i *tcp.Info) int64 {
 	switch i.CAState {
 	case "disorder":
 		return 1
+	case "cwr":
+		return 2
 	case "recovery":
 		return 3
 	case "loss":

@@ -36,7 +36,7 @@ var fields = []Field{
 	{"ssthresh", "bytes", Text{"slow-start threshold, 0 when there is none yet", "慢启动阈值，尚无时为 0"}, func(i *tcp.Info) any { return threshold(i) }},
 	{"flight", "bytes", Text{"sent and neither acknowledged nor thought lost", "已发送、未确认且未判为丢失的字节"}, func(i *tcp.Info) any { return i.InFlight }},
 	{"congestion", "word", Text{"congestion control", "拥塞控制算法"}, func(i *tcp.Info) any { return i.Congestion }},
-	{"ca_state", "word", Text{"open, recovery or loss", "拥塞状态：open、recovery 或 loss"}, func(i *tcp.Info) any { return i.CAState }},
+	{"ca_state", "word", Text{"open, disorder, cwr, recovery or loss", "拥塞状态：open、disorder、cwr、recovery 或 loss"}, func(i *tcp.Info) any { return i.CAState }},
 
 	{"srtt", "ns", Text{"smoothed round-trip time", "平滑往返时间"}, func(i *tcp.Info) any { return nanoseconds(i.RTT) }},
 	{"rttvar", "ns", Text{"variation of the round-trip time", "往返时间的波动"}, func(i *tcp.Info) any { return nanoseconds(i.RTTVar) }},

@@ -59,7 +59,9 @@ func (e *ecn) reduced(nxt seqnum.Value) {
 }
 
 // takeEcho reduces the window when the peer says that a packet was marked, once
-// in a window of data (RFC 3168, Section 6.1.2). prior bytes were in flight.
+// in a window of data (RFC 3168, Section 6.1.2). prior bytes were in flight before
+// the ACK. RFC 9937, Section 4: PRR leads down to the new window here, too, so that
+// what the ACKs let out does not stop for half a round trip.
 func (c *Conn) takeEcho(now Time, seg *wire.Segment, prior int) {
 	if !c.ecn.on || !seg.Flags.Has(wire.ECE) || seg.Flags.Has(wire.SYN) ||
 		c.loss.phase != lossOpen || c.snd.una.Less(c.ecn.end) {
@@ -68,6 +70,26 @@ func (c *Conn) takeEcho(now Time, seg *wire.Segment, prior int) {
 	c.rule(now, RuleCongestionEcho)
 	c.cc.congestionExperienced(now, prior)
 	c.ecn.reduced(c.snd.nxt)
+	c.loss.undo.on = false // it would take this back
+	if c.cc.ownsRecovery() || c.outstanding() == 0 {
+		return
+	}
+	c.loss.prr.begin(prior)
+	c.loss.prr.cwnd = int32(c.inFlight())
+	// A mark says as much as a loss: this is no ACK that lets more out than it
+	// delivered.
+	c.loss.prr.acked(prior-c.inFlight(), c.inFlight(), c.cc.threshold(), c.snd.mss, false)
+}
+
+// reducing reports whether the window is on its way down after an ECN echo (the
+// state CWR of Linux).
+func (c *Conn) reducing() bool { return c.loss.phase == lossOpen && c.loss.prr.on }
+
+// endReduction ends it with the window of data in which it began.
+func (c *Conn) endReduction() {
+	if c.reducing() && !c.snd.una.Less(c.ecn.end) {
+		c.loss.prr.on = false
+	}
 }
 
 // takeMark takes the ECN field of a segment with text. RFC 3168, Section 6.1.3:

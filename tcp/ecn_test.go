@@ -128,19 +128,58 @@ func TestECNReduces(t *testing.T) {
 	d.in(seg{f: wire.ACK | wire.ECE, seq: 1, ack: 2001})
 	d.wantRule(RuleCongestionEcho)
 	d.want()
-	reduced := d.c.Info(d.now).SndCwnd
-	if reduced >= 10_000 || d.c.Info(d.now).SndSsthresh >= 10_000 {
-		t.Errorf("cwnd, ssthresh = %v, %v after an echo of 10 segments", reduced, d.c.Info(d.now).SndSsthresh)
+	if got := d.c.Info(d.now).SndSsthresh; got != 5000 {
+		t.Errorf("ssthresh = %v after an echo of 10 segments, want 5000", got)
 	}
 	d.in(seg{f: wire.ACK | wire.ECE, seq: 1, ack: 9001})
-	if got := d.c.Info(d.now).SndCwnd; got < reduced {
-		t.Errorf("cwnd = %v, reduced twice for one window", got)
+	if got := d.c.Info(d.now).SndSsthresh; got != 5000 {
+		t.Errorf("ssthresh = %v, reduced twice for one window", got)
 	}
 	d.write(2000)
 	d.want("W. 10001:11001(1000) ack 1", "P. 11001:12001(1000) ack 1")
 	d.in(seg{f: wire.ACK | wire.ECE, seq: 1, ack: 12001})
 	d.write(1000)
 	d.want("PW. 12001:13001(1000) ack 1")
+}
+
+// RFC 9937, Section 4 (R9937-7): after an echo PRR leads down to the threshold.
+// From ten segments to five, every second segment that is delivered lets one out,
+// from the first ACK on, until that many are in flight.
+func TestECNProportional(t *testing.T) {
+	d := withECN(t, withConfig(func(c *Config) { c.Congestion = CongestionReno }))
+	d.write(30_000)
+	d.sent = d.sent[:0]
+	for i, want := range []int{1, 0, 1, 0, 1, 0, 1, 0, 0} {
+		d.in(seg{f: wire.ACK | wire.ECE, seq: 1, ack: (i+1)*1000 + 1})
+		if got := d.sentCount(); got != want {
+			t.Errorf("ACK number %d lets out %d segments, want %d", i+1, got, want)
+		}
+		if state := d.c.Info(d.now).CAState; state != "cwr" {
+			t.Errorf("state %v at ACK number %d, want cwr", state, i+1)
+		}
+	}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 10_001})
+	if i := d.c.Info(d.now); i.CAState != "open" || i.SndCwnd != 5000 || i.InFlight != 5000 {
+		t.Errorf("state, window, in flight = %v, %v, %v at the end, want open, 5000, 5000", i.CAState, i.SndCwnd, i.InFlight)
+	}
+}
+
+// RFC 3168, Section 6.1.2 (R3168-4): a loss in the window of data in which an echo
+// reduced the window does not reduce it again, and that it was none after all
+// takes nothing back.
+func TestECNThenLoss(t *testing.T) {
+	d := sackFlight(t, 10_000, withConfig(func(c *Config) { c.Congestion = CongestionReno }))
+	d.c.ecn.on = true
+	d.in(seg{f: wire.ACK | wire.ECE, seq: 1, ack: 1001})
+	d.sack(1001, 2001, 5001)
+	d.wantRule(RuleFastRetransmit)
+	if i := d.c.Info(d.now); i.CAState != "recovery" || i.SndSsthresh != 5000 {
+		t.Errorf("state, ssthresh = %v, %v, want recovery, 5000", i.CAState, i.SndSsthresh)
+	}
+	d.sack(11_001, 1001, 2001) // a DSACK: it had arrived
+	if i := d.c.Info(d.now); i.SndSsthresh != 5000 || i.SndCwnd > 6000 || i.CAState != "open" {
+		t.Errorf("state, ssthresh, window = %v, %v, %v, want open, 5000, 5000 or 6000", i.CAState, i.SndSsthresh, i.SndCwnd)
+	}
 }
 
 // RFC 3168, Section 6.1.2: a reduction because of a loss is told by CWR as well,

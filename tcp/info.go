@@ -30,7 +30,7 @@ type Info struct {
 
 	// Congestion control.
 	Congestion  string // name of the algorithm
-	CAState     string // open, disorder, recovery or loss
+	CAState     string // open, disorder, cwr (after an ECN echo), recovery or loss
 	SndCwnd     int    // bytes
 	SndSsthresh int    // bytes
 	InFlight    int    // bytes sent and neither acknowledged nor thought lost

@@ -163,6 +163,7 @@ const maxReordering = 300
 // recoverOnAck handles an ACK of acked new bytes (0: a duplicate), which
 // delivered d, while prior bytes were in flight.
 func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *delivery) {
+	c.endReduction()
 	phase, lost := c.loss.phase, c.rate.lost
 	s := c.noteDelivered(now, d)
 	s.phase, s.acked, s.priorInFlight = phase, c.newlyAcked(acked, d), prior
@@ -175,7 +176,7 @@ func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *de
 	if s.delivered > 0 {
 		c.tellAcked(now, s)
 	}
-	if c.rcv.sack {
+	if c.rcv.sack || c.reducing() {
 		c.reduce(now, s.lost, acked, d)
 	}
 }
@@ -199,7 +200,7 @@ func (c *Conn) newlyAcked(acked int, d *delivery) int {
 // connection knows.
 func (c *Conn) tellAcked(now Time, s ackSample) {
 	s.inFlight = c.inFlight()
-	s.limited = c.usage.mayGrow(c.cc.window(), c.cc.threshold())
+	s.limited = c.usage.mayGrow(c.cc.window(), c.cc.threshold()) && !c.reducing()
 	s.srtt, s.minRTT = c.rtt.srtt, c.rtt.least()
 	s.una, s.nxt = c.snd.una, c.snd.nxt
 	s.totalDelivered = c.rate.delivered
@@ -318,6 +319,15 @@ func (c *Conn) reduce(now Time, lost, acked int, d *delivery) {
 // not of what was sent beyond its window as the SACKs came.
 func (c *Conn) beginRecovery(now Time, acked, flight int) {
 	c.rule(now, RuleFastRetransmit)
+	if c.reducing() {
+		// RFC 3168, Section 6.1.2: once in a window of data, for marks and losses
+		// together. An undo would take back the answer to the mark.
+		prr := c.loss.prr
+		c.loss.begin(lossFast, c.snd.una, c.snd.nxt)
+		c.loss.force, c.loss.prr, c.loss.undo.on = true, prr, false
+		c.rtt.cancel()
+		return
+	}
 	c.cc.lost(now, max(min(c.outstanding()+acked, c.cc.window()), flight))
 	c.loss.begin(lossFast, c.snd.una, c.snd.nxt)
 	c.loss.force = true

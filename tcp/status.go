@@ -181,7 +181,9 @@ func (c *Conn) recoveryInfo(now Time, rare *rareCounts, i *Info) {
 			i.Lost += i.Retrans // they are not, once it was undone, nor is a probe
 		}
 	}
-	if c.loss.phase == lossOpen && (i.Sacked > 0 || c.loss.dupAcks > 0) {
+	if c.reducing() {
+		i.CAState = "cwr"
+	} else if c.loss.phase == lossOpen && (i.Sacked > 0 || c.loss.dupAcks > 0) {
 		i.CAState = "disorder"
 	}
 	k := &c.chrono
