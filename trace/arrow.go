@@ -29,7 +29,7 @@ func (d *drawing) arrows(r *row) []string {
 	}
 	switch it.kind {
 	case itemCall:
-		return []string{d.aside(it.side, callText(&it.event))}
+		return []string{d.aside(it.side, callText(it.event))}
 	case itemTimer:
 		return []string{d.aside(it.side, timerText(it))}
 	case itemArrive:

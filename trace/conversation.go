@@ -24,9 +24,9 @@ type item struct {
 	time  tcp.Time
 	order int // in the log
 	side  side
-	seg   *segment // itemSend, itemArrive
-	event tcp.Event
-	state tcp.State // after it
+	seg   *segment   // itemSend, itemArrive
+	event *tcp.Event // itemCall, and itemTimer where a timer fired
+	state tcp.State  // after it
 	rules []tcp.Rule
 	// edges are the states it went through, each with its reason.
 	edges []edge
@@ -122,7 +122,7 @@ func (b *builder) event(e *Entry) {
 		if e.Event.Kind == tcp.EventTimer {
 			kind = itemTimer
 		}
-		it := &item{kind: kind, time: e.Time, side: s, event: e.Event}
+		it := &item{kind: kind, time: e.Time, side: s, event: &e.Event}
 		b.place(it)
 		switch e.Event.Call {
 		case "listen":

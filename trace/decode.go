@@ -16,8 +16,12 @@ func decode(p *Packet) *segment {
 	if packet.ParseTCP(&ip, &seg.tcp) != wire.DropNone {
 		return nil
 	}
-	for _, c := range seg.tcp.Payload {
-		seg.text = append(seg.text, c.Data...)
+	if len(seg.tcp.Payload) == 1 {
+		seg.text = seg.tcp.Payload[0].Data // which is part of p.Data
+	} else {
+		for _, c := range seg.tcp.Payload {
+			seg.text = append(seg.text, c.Data...)
+		}
 	}
 	seg.tcp.Payload = nil
 	seg.tuple = wire.FourTuple{

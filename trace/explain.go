@@ -337,7 +337,7 @@ func (x *explainer) edge(it *item, e edge) string {
 
 // call explains a call of the program.
 func (x *explainer) call(it *item) string {
-	say, e := x.lang.say, &it.event
+	say, e := x.lang.say, it.event
 	if e.Err != nil && !errors.Is(e.Err, io.EOF) && e.N == 0 {
 		return say(msgCallFailed, e.Err)
 	}
@@ -380,7 +380,7 @@ func (x *explainer) timer(it *item) string {
 			return x.lang.say(msgTimerGivesUp)
 		}
 	}
-	if it.event.Kind == tcp.EventTimer {
+	if it.event != nil {
 		return x.lang.say(msgTimerOther)
 	}
 	for _, e := range it.edges {
@@ -408,7 +408,7 @@ func timerText(it *item) string {
 		}
 	}
 	switch {
-	case it.event.Kind == tcp.EventTimer:
+	case it.event != nil:
 		return "(" + it.event.Timer.String() + " timer)"
 	case it.has(tcp.RuleICMPHard) || it.has(tcp.RuleICMPSoft):
 		return "(ICMP)"

@@ -86,16 +86,24 @@ func (l *Ladder) WriteTo(w io.Writer) (int64, error) {
 	} else {
 		d := newDrawing(l)
 		d.head()
+		d.flush(out)
 		for i := range l.rows {
 			d.row(&l.rows[i])
-		}
-		for _, line := range d.lines {
-			fmt.Fprintln(out, line)
+			d.flush(out)
 		}
 		l.writeEnd(out)
 	}
 	err := out.Flush()
 	return count.n, err
+}
+
+// flush writes the lines that are drawn. Errors come from out at its end.
+func (d *drawing) flush(out *bufio.Writer) {
+	for _, line := range d.lines {
+		out.WriteString(line)
+		out.WriteByte('\n')
+	}
+	d.lines = d.lines[:0]
 }
 
 func (l *Ladder) writeEnd(w io.Writer) {

@@ -201,7 +201,7 @@ func (it *item) visible(next *item) bool {
 	case it.kind == itemTimer:
 		return false
 	}
-	e := &it.event
+	e := it.event
 	switch e.Call {
 	case "read":
 		return e.N == 0 && !errors.Is(e.Err, syscall.EAGAIN)

@@ -14,7 +14,7 @@ func RuleText(r tcp.Rule, lang Lang) string {
 // that say nothing.
 func CallText(e *tcp.Event, lang Lang) string {
 	x := explainer{lang: lang}
-	return x.call(&item{event: *e})
+	return x.call(&item{event: e})
 }
 
 // TimerText says in a sentence what it means that the timer fires.

@@ -127,11 +127,19 @@ func (f *getFlags) save(resp *http.Response, stdout, stderr io.Writer) (err erro
 // progress returns a bar on stderr, or nil when nobody sees it or the body
 // goes to the terminal too.
 func (f *getFlags) progress(resp *http.Response, stderr io.Writer) *progressbar.ProgressBar {
-	file, ok := stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) || f.output == "" && !f.sha256 {
+	if f.output == "" && !f.sha256 {
 		return nil
 	}
-	return progressbar.NewOptions64(resp.ContentLength,
+	return newBar(resp.ContentLength, stderr)
+}
+
+// newBar is a bar of progress over so many bytes, nil when stderr is no terminal.
+func newBar(size int64, stderr io.Writer) *progressbar.ProgressBar {
+	file, ok := stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	return progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(stderr),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionShowTotalBytes(true),

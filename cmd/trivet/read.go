@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +52,7 @@ a damaged or foreign file is told, the rest is shown.`,
 					return err
 				}
 				defer file.Close()
-				in = file
+				in = watched(file, cmd.ErrOrStderr())
 			}
 			return f.run(in, cmd.OutOrStdout(), style)
 		},
@@ -68,6 +68,24 @@ a damaged or foreign file is told, the rest is shown.`,
 	return cmd
 }
 
+// longFile is from how many bytes on reading a file takes long enough to tell
+// how far it is.
+const longFile = 8 << 20
+
+// watched is the file, with a bar of progress on stderr if it is long and stderr
+// a terminal.
+func watched(file *os.File, stderr io.Writer) io.Reader {
+	info, err := file.Stat()
+	if err != nil || info.Size() < longFile {
+		return file
+	}
+	bar := newBar(info.Size(), stderr)
+	if bar == nil {
+		return file
+	}
+	return io.TeeReader(file, bar)
+}
+
 func (f *readFlags) run(in io.Reader, out io.Writer, style trace.Style) error {
 	c, err := captures.Read(in)
 	if err != nil {
@@ -78,24 +96,22 @@ func (f *readFlags) run(in io.Reader, out io.Writer, style trace.Style) error {
 	if f.follow > len(connections) {
 		return usagef("--follow %d: there are %d connections", f.follow, len(connections))
 	}
-	var b bytes.Buffer
+	b := bufio.NewWriter(out)
 	switch {
 	case f.asJSON:
-		err = listJSON(&b, connections)
+		err = listJSON(b, connections)
 	case f.follow > 0 || len(connections) == 1 && !f.list:
 		style.Connection = max(f.follow-1, 0)
-		_, err = a.Ladder(style).WriteTo(&b)
+		_, err = a.Ladder(style).WriteTo(b)
+	case len(connections) == 0:
+		_, err = a.Ladder(style).WriteTo(b) // which says so
 	default:
-		listConnections(&b, connections, style.Lang)
+		listConnections(b, connections, style.Lang)
 	}
 	if err == nil && !f.asJSON {
-		f.remark(&b, c, a, style.Lang)
+		f.remark(b, c, a, style.Lang)
 	}
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(b.Bytes())
-	return err
+	return errors.Join(err, b.Flush())
 }
 
 func (f *readFlags) style() (trace.Style, error) {
@@ -124,7 +140,7 @@ func (f *readFlags) style() (trace.Style, error) {
 }
 
 // remark writes what deserves a look, and what could not be read.
-func (f *readFlags) remark(b *bytes.Buffer, c *captures.Capture, a *trace.Analysis, lang trace.Lang) {
+func (f *readFlags) remark(b io.Writer, c *captures.Capture, a *trace.Analysis, lang trace.Lang) {
 	if f.follow == 0 {
 		for _, p := range captures.Patterns(a) {
 			fmt.Fprintf(b, "  * %s%s\n", p.In(lang), which(p.Connections))
@@ -149,7 +165,7 @@ func which(list []int) string {
 }
 
 // listConnections writes a line for each connection.
-func listConnections(b *bytes.Buffer, list []trace.Connection, lang trace.Lang) {
+func listConnections(b io.Writer, list []trace.Connection, lang trace.Lang) {
 	t := newTable(b)
 	head := table.Row{"#", "begin", "from", "to", "states", "segments", "bytes", "again", "RST"}
 	if lang == trace.Chinese {
@@ -193,7 +209,7 @@ type listedConnection struct {
 	Resets   int       `json:"resets"`
 }
 
-func listJSON(b *bytes.Buffer, list []trace.Connection) error {
+func listJSON(b io.Writer, list []trace.Connection) error {
 	var errs []error
 	for i := range list {
 		c := &list[i]

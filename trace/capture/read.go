@@ -55,15 +55,17 @@ func Read(r io.Reader) (*Capture, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	magic, err := in.Peek(4)
 	if err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("capture: %w", err)
+		z, unpack := gzip.NewReader(in)
+		if unpack != nil {
+			return nil, fmt.Errorf("capture: %w", unpack)
 		}
 		in = bufio.NewReaderSize(z, 1<<16)
-		magic, _ = in.Peek(4)
+		magic, err = in.Peek(4)
 	}
 	c := &Capture{Other: map[string]int{}}
 	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, err
 	case len(magic) < 4:
 		return nil, fmt.Errorf("%w: %d bytes are too short", ErrFormat, len(magic))
 	case bytes.Equal(magic, []byte{0x0a, 0x0d, 0x0d, 0x0a}):
