@@ -14,7 +14,19 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TRIVET_TEST_MAIN") == "1" {
 		main()
 	}
-	os.Exit(m.Run())
+	os.Exit(test(m))
+}
+
+// test runs the tests with a folder of their own for the sockets of hosts, which
+// those of other tests on this machine may have the names of.
+func test(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "trivet-test")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("XDG_RUNTIME_DIR", dir)
+	return m.Run()
 }
 
 // command runs a command line in this process.

@@ -75,16 +75,11 @@ func serve(ctx context.Context, flags *hostFlags, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	if flags.control == "" {
-		flags.control = controlPath(h.device.Name())
+	c, err := h.answerSS(flags, stderr)
+	if err != nil {
+		return err
 	}
-	if flags.control != "none" {
-		c, err := openControl(flags.control, func() socketTable { return tableOf(h.stack, h.device.Name()) })
-		if err != nil {
-			return fmt.Errorf("cannot open the socket for trivet ss: %w", err)
-		}
-		defer c.close()
-	}
+	defer c.close()
 	h.printWelcome(stdout, flags)
 	select {
 	case <-ctx.Done():
@@ -93,6 +88,28 @@ func serve(ctx context.Context, flags *hostFlags, stdout, stderr io.Writer) erro
 	}
 	h.shutdown(web)
 	return err
+}
+
+// answerSS opens the socket at which trivet ss asks. That another host has the
+// name already, perhaps one in another network namespace, is no reason not to
+// serve, unless the user chose the name.
+func (h *host) answerSS(flags *hostFlags, stderr io.Writer) (*control, error) {
+	if flags.control == "none" {
+		return nil, nil
+	}
+	path := flags.control
+	if path == "" {
+		path = controlPath(h.device.Name())
+	}
+	c, err := openControl(path, func() socketTable { return tableOf(h.stack, h.device.Name()) })
+	switch {
+	case err == nil:
+		return c, nil
+	case flags.control == "":
+		fmt.Fprintf(stderr, "trivet: trivet ss cannot ask this host: %v (choose another name with --control)\n", err)
+		return nil, nil
+	}
+	return nil, fmt.Errorf("cannot open the socket for trivet ss: %w", err)
 }
 
 // startServices starts the web server, which it returns, and the small
