@@ -73,29 +73,40 @@ func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (ne
 }
 
 func (lc *ListenConfig) listen(ctx context.Context, name, address string) (*Listener, error) {
-	fail := func(addr net.Addr, err error) (*Listener, error) {
-		return nil, &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
-	}
-	n, err := parseNetwork(name, allNetworks)
+	n, addr, err := lc.local(ctx, name, address)
 	if err != nil {
-		return fail(nil, err)
-	}
-	addr := netip.AddrPort{}
-	if address != "" {
-		list, err := lc.Stack.resolve(ctx, nil, n, address)
-		if err != nil {
-			return fail(nil, err)
-		}
-		addr = list[0]
+		return nil, err
 	}
 	if n.udp() {
-		return fail(net.UDPAddrFromAddrPort(addr), unexpectedAddress(address))
+		return nil, listenError(name, net.UDPAddrFromAddrPort(addr), unexpectedAddress(address))
 	}
 	l, err := lc.open(n, addr)
 	if err != nil {
-		return fail(tcpAddr(addr), err)
+		return nil, listenError(name, tcpAddr(addr), err)
 	}
 	return l, nil
+}
+
+// local finds out which network and which address are meant. An empty address
+// stands for all addresses, and a port that is chosen.
+func (lc *ListenConfig) local(ctx context.Context, name, address string) (network, netip.AddrPort, error) {
+	n, err := parseNetwork(name, allNetworks)
+	if err != nil || address == "" {
+		return n, netip.AddrPort{}, listenError(name, nil, err)
+	}
+	list, err := lc.Stack.resolve(ctx, nil, n, address)
+	if err != nil {
+		return n, netip.AddrPort{}, listenError(name, nil, err)
+	}
+	return n, list[0], nil
+}
+
+// listenError is what package net returns from listening; nil when err is.
+func listenError(name string, addr net.Addr, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
 }
 
 // Listen listens with default options; see ListenConfig.Listen.

@@ -25,29 +25,18 @@ func (lc *ListenConfig) ListenPacket(ctx context.Context, network, address strin
 }
 
 func (lc *ListenConfig) listenPacket(ctx context.Context, name, address string) (*UDPConn, error) {
-	fail := func(addr net.Addr, err error) (*UDPConn, error) {
-		return nil, &net.OpError{Op: "listen", Net: name, Addr: addr, Err: err}
-	}
-	n, err := parseNetwork(name, allNetworks)
+	n, addr, err := lc.local(ctx, name, address)
 	if err != nil {
-		return fail(nil, err)
-	}
-	addr := netip.AddrPort{}
-	if address != "" {
-		list, err := lc.Stack.resolve(ctx, nil, n, address)
-		if err != nil {
-			return fail(nil, err)
-		}
-		addr = list[0]
+		return nil, err
 	}
 	if !n.udp() {
-		return fail(tcpAddr(addr), unexpectedAddress(address))
+		return nil, listenError(name, tcpAddr(addr), unexpectedAddress(address))
 	}
 	opt := udpOptions(lc.Options)
 	opt.ReuseAddr, opt.ReusePort = lc.ReuseAddr, lc.ReusePort
 	c, err := lc.Stack.listenUDP(n, addr, opt)
 	if err != nil {
-		return fail(net.UDPAddrFromAddrPort(addr), err)
+		return nil, listenError(name, net.UDPAddrFromAddrPort(addr), err)
 	}
 	return c, nil
 }

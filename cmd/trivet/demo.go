@@ -80,6 +80,12 @@ some --loss, and see segments lost, sent again, and the page arrive all the same
 			return page.serve(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	f.add(cmd)
+	return cmd
+}
+
+// add declares the flags.
+func (f *demoFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.DurationVar(&f.rtt, "rtt", 20*time.Millisecond, "round-trip time of the link")
 	flags.Float64Var(&f.loss, "loss", 0, "probability that a packet is lost, 0 to 1")
@@ -89,7 +95,6 @@ some --loss, and see segments lost, sent again, and the page arrive all the same
 	flags.StringVar(&f.pcap, "pcap", "", "write the packets to this file as pcapng")
 	flags.StringVar(&f.lang, "lang", "en", "language of the explanations: en or zh")
 	flags.BoolVar(&f.web, "web", false, "serve the lab as a page (see trivet lab serve), beginning with such a conversation")
-	return cmd
 }
 
 // page is the lab's page, which begins with a conversation like that of the

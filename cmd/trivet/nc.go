@@ -40,11 +40,13 @@ nothing has come for a second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interruptible(cmd.Context())
 			defer stop()
-			address := net.JoinHostPort(args[0], args[1])
+			network, join := "tcp", netcat
 			if udp {
-				return netcatUDP(ctx, address, &flags, cmd.InOrStdin(), cmd.OutOrStdout())
+				network, join = "udp", netcatUDP
 			}
-			return netcat(ctx, address, &flags, cmd.InOrStdin(), cmd.OutOrStdout())
+			return flags.join(ctx, network, net.JoinHostPort(args[0], args[1]), func(c net.Conn) error {
+				return join(ctx, c, cmd.InOrStdin(), cmd.OutOrStdout())
+			})
 		},
 	}
 	flags.add(cmd)
@@ -52,21 +54,26 @@ nothing has come for a second.`,
 	return cmd
 }
 
-// netcat joins in and out to a connection until both directions have ended.
-func netcat(ctx context.Context, address string, flags *hostFlags, in io.Reader, out io.Writer) error {
+// join opens a host, connects it to the address, and closes both when f returns.
+// When ctx is over the connection is closed.
+func (flags *hostFlags) join(ctx context.Context, network, address string, f func(net.Conn) error) error {
 	h, err := flags.open()
 	if err != nil {
 		return err
 	}
 	defer h.close(ctx)
-	c, err := h.stack.DialContext(ctx, "tcp", address)
+	c, err := h.stack.DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
+	return f(c)
+}
 
+// netcat joins in and out to a connection until both directions have ended.
+func netcat(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) error {
 	sent := make(chan error, 1)
 	go func() { // ends with the input, or, stuck in a read of it, with the program
 		_, err := copyBuffer(c, in)

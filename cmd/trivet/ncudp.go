@@ -17,27 +17,14 @@ const (
 	udpPiece = 1400
 )
 
-// netcatUDP sends in to the address in datagrams and writes what comes from there
-// to out, until in has ended and nothing has come for a while.
-func netcatUDP(ctx context.Context, address string, flags *hostFlags, in io.Reader, out io.Writer) error {
-	h, err := flags.open()
-	if err != nil {
-		return err
-	}
-	defer h.close(ctx)
-	c, err := h.stack.DialContext(ctx, "udp", address)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-
+// netcatUDP sends in to the other end in datagrams and writes what comes from
+// there to out, until in has ended and nothing has come for a while.
+func netcatUDP(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) error {
 	sent := make(chan error, 1)
 	go func() { // ends with the input, or, stuck in a read of it, with the program
 		sent <- sendPieces(c, in)
 	}()
-	err = receiveDatagrams(c, out, sent)
+	err := receiveDatagrams(c, out, sent)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -42,76 +42,103 @@ func timerTime(d time.Duration) string {
 	return fmt.Sprintf("%dms", rest/time.Millisecond)
 }
 
+// infoLine is what ss -i prints of a connection, word by word.
+type infoLine []string
+
+func (l *infoLine) add(format string, args ...any) { *l = append(*l, fmt.Sprintf(format, args...)) }
+
+// count adds a count, unless it is zero.
+func (l *infoLine) count(name string, n uint64) {
+	if n > 0 {
+		l.add("%s:%d", name, n)
+	}
+}
+
+// flag adds a word for what is on.
+func (l *infoLine) flag(word string, on bool) {
+	if on {
+		l.add("%s", word)
+	}
+}
+
 // infoWords is what ss -i prints of a connection, in its order.
 func infoWords(i *tcp.Info) string {
-	var w []string
-	add := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
-	count := func(name string, n uint64) {
-		if n > 0 {
-			add("%s:%d", name, n)
-		}
-	}
-	for _, o := range []struct {
-		on   bool
-		word string
-	}{{i.Timestamps, "ts"}, {i.SACK, "sack"}, {i.ECN, "ecn"}, {i.ECNSeen, "ecnseen"}} {
-		if o.on {
-			w = append(w, o.word)
-		}
-	}
-	w = append(w, i.Congestion)
+	var l infoLine
+	l.agreed(i)
+	l.path(i)
+	l.traffic(i)
+	l.recent(i)
+	l.outstanding(i)
+	return strings.Join(l, " ")
+}
+
+// agreed adds what the two ends have agreed on.
+func (l *infoLine) agreed(i *tcp.Info) {
+	l.flag("ts", i.Timestamps)
+	l.flag("sack", i.SACK)
+	l.flag("ecn", i.ECN)
+	l.flag("ecnseen", i.ECNSeen)
+	l.add("%s", i.Congestion)
 	if i.WindowScale {
-		add("wscale:%d,%d", i.SndWScale, i.RcvWScale)
+		l.add("wscale:%d,%d", i.SndWScale, i.RcvWScale)
 	}
-	add("rto:%s", decimal(i.RTO))
-	count("backoff", uint64(i.Backoff))
+}
+
+// path adds what is known of the way: times, sizes, and the congestion window.
+func (l *infoLine) path(i *tcp.Info) {
+	l.add("rto:%s", decimal(i.RTO))
+	l.count("backoff", uint64(i.Backoff))
 	if i.RTT > 0 {
-		add("rtt:%s/%s", decimal(i.RTT), decimal(i.RTTVar))
+		l.add("rtt:%s/%s", decimal(i.RTT), decimal(i.RTTVar))
 	}
 	if i.ATO > 0 {
-		add("ato:%s", decimal(i.ATO))
+		l.add("ato:%s", decimal(i.ATO))
 	}
-	add("mss:%d pmtu:%d rcvmss:%d advmss:%d", i.SndMSS, i.PMTU, i.RcvMSS, i.AdvMSS)
-	add("cwnd:%d", max(i.SndCwnd/max(i.SndMSS, 1), 1))
+	l.add("mss:%d pmtu:%d rcvmss:%d advmss:%d", i.SndMSS, i.PMTU, i.RcvMSS, i.AdvMSS)
+	l.add("cwnd:%d", max(i.SndCwnd/max(i.SndMSS, 1), 1))
 	if i.SndSsthresh < 1<<30 {
-		add("ssthresh:%d", i.SndSsthresh/max(i.SndMSS, 1))
+		l.add("ssthresh:%d", i.SndSsthresh/max(i.SndMSS, 1))
 	}
-	count("bytes_sent", i.BytesSent)
-	count("bytes_retrans", i.BytesRetrans)
-	count("bytes_acked", i.BytesAcked)
-	count("bytes_received", i.BytesReceived)
-	count("segs_out", i.SegsOut)
-	count("segs_in", i.SegsIn)
-	count("data_segs_out", i.DataSegsOut)
-	count("data_segs_in", i.DataSegsIn)
+}
+
+// traffic adds what was sent and received.
+func (l *infoLine) traffic(i *tcp.Info) {
+	l.count("bytes_sent", i.BytesSent)
+	l.count("bytes_retrans", i.BytesRetrans)
+	l.count("bytes_acked", i.BytesAcked)
+	l.count("bytes_received", i.BytesReceived)
+	l.count("segs_out", i.SegsOut)
+	l.count("segs_in", i.SegsIn)
+	l.count("data_segs_out", i.DataSegsOut)
+	l.count("data_segs_in", i.DataSegsIn)
 	if i.RTT > 0 {
-		add("send %s", bitRate(float64(i.SndCwnd)*8/i.RTT.Seconds()))
+		l.add("send %s", bitRate(float64(i.SndCwnd)*8/i.RTT.Seconds()))
 	}
-	for _, x := range []struct {
-		name string
-		d    time.Duration
-	}{{"lastsnd", i.LastDataSent}, {"lastrcv", i.LastDataRecv}, {"lastack", i.LastAckRecv}} {
-		if ms := x.d.Milliseconds(); ms > 0 {
-			add("%s:%d", x.name, ms)
-		}
-	}
+}
+
+// recent adds how long ago something happened, and how fast it goes.
+func (l *infoLine) recent(i *tcp.Info) {
+	l.count("lastsnd", uint64(i.LastDataSent.Milliseconds()))
+	l.count("lastrcv", uint64(i.LastDataRecv.Milliseconds()))
+	l.count("lastack", uint64(i.LastAckRecv.Milliseconds()))
 	if i.DeliveryRate > 0 {
-		add("delivery_rate %s", bitRate(float64(i.DeliveryRate)*8))
+		l.add("delivery_rate %s", bitRate(float64(i.DeliveryRate)*8))
 	}
-	count("delivered", i.Delivered/uint64(max(i.SndMSS, 1)))
-	if i.AppLimited {
-		w = append(w, "app_limited")
-	}
-	count("unacked", uint64(i.InFlight/max(i.SndMSS, 1)))
+	l.count("delivered", i.Delivered/uint64(max(i.SndMSS, 1)))
+	l.flag("app_limited", i.AppLimited)
+}
+
+// outstanding adds what is on its way, and what waits.
+func (l *infoLine) outstanding(i *tcp.Info) {
+	l.count("unacked", uint64(i.InFlight/max(i.SndMSS, 1)))
 	if i.TotalRetrans > 0 {
-		add("retrans:%d/%d", i.Retransmits, i.TotalRetrans)
+		l.add("retrans:%d/%d", i.Retransmits, i.TotalRetrans)
 	}
-	count("rcv_space", uint64(i.RcvWnd))
-	count("notsent", uint64(i.NotSent))
+	l.count("rcv_space", uint64(i.RcvWnd))
+	l.count("notsent", uint64(i.NotSent))
 	if i.MinRTT > 0 {
-		add("minrtt:%s", decimal(i.MinRTT))
+		l.add("minrtt:%s", decimal(i.MinRTT))
 	}
-	return strings.Join(w, " ")
 }
 
 // decimal is a duration in milliseconds with up to three places.
