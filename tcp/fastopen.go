@@ -46,7 +46,9 @@ func (c *Conn) beginFastOpen(o *Open) {
 }
 
 // waitsForText reports whether the SYN waits for the first text.
-func (c *Conn) waitsForText() bool { return c.fast != nil && c.fast.waiting }
+func (c *Conn) waitsForText() bool {
+	return c.fast != nil && c.fast.waiting && c.state == StateSynSent
+}
 
 // goneAhead reports whether the user of an active open went on before the end of
 // the handshake: what was written is to be sent even if the user closes by then.
@@ -160,7 +162,9 @@ func (c *Conn) synTextAcked(now Time, seg *wire.Segment) {
 	}
 	if c.synData {
 		c.rule(now, RuleFastOpenAcked)
-		c.sent = nil
+		if c.sent.n == 0 { // or else our FIN was sent already
+			c.sent = nil
+		}
 		return
 	}
 	c.rule(now, RuleFastOpenRefused)

@@ -42,6 +42,10 @@ func FuzzConns(f *testing.F) {
 	f.Add([]byte{0x40, 0, 0x10, 0, 9, 200, 0x19, 90, 0x04, 5, 2, 7, 0x17, 0, 0x10, 12, 0x1c, 7, 7, 7})
 	f.Add([]byte{0x80, 0, 0x10, 0, 9, 255, 14, 0x10, 3, 3, 10, 0, 15, 1, 7, 13})
 	f.Add([]byte{0x20, 0x10, 0, 0x10, 0, 9, 255, 9, 255, 4, 0x10, 0x10, 8, 10, 255, 12, 0x1c})
+	// With Fast Open: text with the SYN, which is repeated, lost, partly acknowledged.
+	f.Add([]byte{0x80, 9, 200, 0x10, 0x19, 90, 0, 0, 0x10, 0, 10, 200, 11, 0x10, 0})
+	f.Add([]byte{0x80, 9, 20, 6, 0x16, 0x10, 0x19, 255, 7, 9, 255, 7, 0, 0x10, 12, 1, 0x10})
+	f.Add([]byte{0xa0, 9, 100, 0, 0x10, 0x19, 50, 0x10, 0, 7, 0, 0x10})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 2000 {
 			return
@@ -82,6 +86,9 @@ func (p *pair) configure(b int) {
 			e.open.Options.KeepAlive = true
 			e.open.Options.UserTimeout = 90 * time.Second
 		}
+	}
+	if b&128 != 0 {
+		p.ends[0].open.FastOpen, p.ends[0].open.PeerMSS = testCookie, 1400
 	}
 	p.dial(p.ends[0])
 	if b&32 != 0 {
@@ -150,8 +157,13 @@ func (p *pair) call(e *end, i, op int, s *schedule) {
 		n := s.next() * 50
 		m, err := c.Write(p.now, stream(i, e.sent, n))
 		e.sent += m
-		e.note(err)
+		if e.note(err) && n&1 == 0 {
+			c.ExpectText()
+		}
 	case 10:
+		if c.waitsForText() {
+			c.SendSyn(p.now, time.Duration(s.next()&1)*5*time.Millisecond)
+		}
 		p.read(i, 1+s.next()*20)
 	case 11:
 		e.note(c.CloseWrite(p.now))

@@ -65,11 +65,10 @@ func (c *Conn) Dial(now Time, cfg *Config, o *Open) {
 	c.snd.una, c.snd.nxt = o.ISS, o.ISS
 	c.snd.small = o.ISS
 	c.beginFastOpen(o)
-	c.wants.syn = !c.waitsForText()
 	c.cfg.Counters.ActiveOpens++
 	c.call(now, "connect", 0, nil)
 	c.setState(now, StateSynSent, RuleActiveOpen)
-	if !c.waitsForText() {
+	if c.wants.syn = !c.waitsForText(); c.wants.syn {
 		c.startUserTimeout(now)
 	}
 }

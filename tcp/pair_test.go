@@ -143,6 +143,7 @@ func (p *pair) deliver(to int, seg *wire.Segment) {
 	switch {
 	case e.started && e.c.State() != StateClosed:
 		e.c.Input(p.now, seg)
+	case !e.started && p.acceptFast(e, seg):
 	case !e.started && p.listen(to, seg):
 		e.c.Input(p.now, seg)
 	case e.started || seg.Flags.Has(wire.ACK):
@@ -152,6 +153,19 @@ func (p *pair) deliver(to int, seg *wire.Segment) {
 		}
 	}
 	p.check(e)
+}
+
+// acceptFast is what a listener does that takes part in Fast Open, with a SYN that has
+// a cookie.
+func (p *pair) acceptFast(e *end, seg *wire.Segment) bool {
+	h := &e.half
+	if seg.Flags&(wire.SYN|wire.ACK|wire.RST|wire.FIN) != wire.SYN || seg.Options.FastOpen.Len == 0 || h.SentAt != 0 {
+		return false
+	}
+	h.Open, h.IRS, h.Peer, h.Window = e.open, seg.Seq, seg.Options, seg.Window
+	e.c.AcceptFast(p.now, e.cfg, h, seg, wire.FastOpen{})
+	e.started = true
+	return true
 }
 
 // listen is what a listener does: it keeps a Handshake, answers each SYN, and
@@ -358,7 +372,7 @@ func (p *pair) checkQuiet(e *end) {
 	if !e.started || c.dead() {
 		return
 	}
-	waits := c.state == StateSynSent || c.state == StateSynReceived ||
+	waits := (c.state == StateSynSent && !c.waitsForText()) || c.state == StateSynReceived ||
 		c.outstanding() > 0 || c.unsent() > 0 || c.finPending()
 	if waits && lossTimers(c) == 0 && !c.timerRunning(TimerPacing) {
 		p.fatalf("end %v: %v, %d outstanding, %d unsent and no timer: a deadlock", c.id.LocalPort,
