@@ -50,6 +50,9 @@ type ListenConfig struct {
 	// hosts behind one address (TCP_FASTOPEN_KEY): the first makes them, those of the
 	// others are good, too. Nil: keys of the Stack's own, which change every day.
 	FastOpenKeys []engine.FastOpenKey
+	// FastOpenAnyone takes the text of every SYN, without a cookie: for networks in
+	// which nobody forges addresses (TCP_FASTOPEN_NO_COOKIE). It needs FastOpen.
+	FastOpenAnyone bool
 
 	// ReusePort lets several listeners, or UDP sockets, share an address and
 	// port, if all of them have it set; connections and datagrams are spread over
@@ -144,7 +147,7 @@ func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) 
 	}
 	o := engine.ListenOptions{
 		Backlog: engine.NewBacklog(lc.backlog()), Options: opt, ReusePort: lc.ReusePort,
-		FastOpen: lc.FastOpen, FastOpenKeys: lc.FastOpenKeys,
+		FastOpen: lc.FastOpen, FastOpenKeys: lc.FastOpenKeys, FastOpenAnyone: lc.FastOpenAnyone,
 	}
 	if s.cfg.Flood != nil {
 		o.Flooded = func() {

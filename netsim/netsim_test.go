@@ -19,6 +19,7 @@ import (
 	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/netsim"
 	"github.com/trivet-net/trivet/sim"
+	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
 )
 
@@ -27,6 +28,7 @@ type world struct {
 	*netsim.Network
 	client, server *trivet.Stack
 	link           *netsim.Link
+	fast           tcp.Options // of ask
 }
 
 // inWorld runs a test in a bubble with a world that is closed at its end.

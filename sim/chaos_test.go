@@ -26,6 +26,7 @@ type chaos struct {
 	ends   []*chaosEnd
 	byID   map[string]*chaosEnd
 	edges  edges
+	taken  int // SYNs whose text the server took: Fast Open
 
 	nat *NAT // before the client, or nil
 }
@@ -56,7 +57,12 @@ func expected(id string, offset int) byte {
 func newChaos(t *testing.T, seed uint64, choose func(int) int) *chaos {
 	c := &chaos{choose: choose, byID: map[string]*chaosEnd{}, edges: edges{}}
 	c.pair = &pair{t: t, paths: map[string][]tcp.State{}, quiet: !*recordFlag}
-	network := Config{Seed: seed, OnEvent: c.event}
+	network := Config{Seed: seed, OnEvent: func(host string, e *tcp.Event) {
+		if e.Kind == tcp.EventRule && e.Rule == tcp.RuleFastOpenAcked {
+			c.taken++
+		}
+		c.event(host, e)
+	}}
 	if *recordFlag {
 		network.OnPacket = c.packet
 	}
@@ -99,7 +105,7 @@ func (c *chaos) join() {
 		c.link = c.Connect(c.client, c.server, impaired)
 		switch c.choose(4) {
 		case 0:
-			c.link.Insert(StripOptions(uint8([]int{3, 4, 8}[c.choose(3)])))
+			c.link.Insert(StripOptions(uint8([]int{3, 4, 8, 34}[c.choose(4)])))
 			c.edges = nil // what is scaled is not known before the box
 		case 1:
 			c.link.Insert(ClampMSS(uint16(200 + c.choose(1200))))
@@ -189,7 +195,8 @@ func (e edges) check(t *testing.T, x *Crossing) {
 }
 
 func (c *chaos) serve(h *Host) {
-	if _, err := h.Listen(webPort, func(conn *Conn) { c.add(conn) }); err != nil {
+	opt := engine.ListenOptions{FastOpen: 50 * c.choose(2), FastOpenAnyone: c.choose(2) == 0}
+	if _, err := h.ListenWith(netip.AddrPortFrom(netip.Addr{}, webPort), opt, func(conn *Conn) { c.add(conn) }); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -219,13 +226,16 @@ func (c *chaos) dial(from, to *Host) {
 		addr = c.nat.Addr()
 	}
 	conn, err := from.Dial(netip.AddrPortFrom(addr, webPort), tcp.Options{
-		RecvBuffer: 5000 + c.choose(100_000), NoDelay: c.choose(2) == 0,
+		RecvBuffer: 5000 + c.choose(100_000), NoDelay: c.choose(2) == 0, FastOpen: c.choose(2) == 0, FastOpenNoCookie: c.choose(2) == 0,
 	})
 	if err != nil {
 		c.t.Errorf("Dial = %v", err)
 		return
 	}
-	c.add(conn)
+	e := c.add(conn)
+	if c.choose(2) == 0 {
+		c.write(e) // so that with Fast Open there is text for the SYN
+	}
 }
 
 // read takes what there is, now and whenever there is more, but not always
@@ -357,7 +367,7 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		seeds = 3
 	}
-	began := time.Now()
+	began, ran, taken := time.Now(), 0, 0
 	for seed := *seedFlag; seed < *seedFlag+uint64(seeds) || time.Since(began) < *chaosFlag; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			c := newChaos(t, seed, rand.New(rand.NewPCG(seed, 5)).IntN)
@@ -366,6 +376,10 @@ func TestChaos(t *testing.T) {
 				c.RunFor(time.Duration(c.choose(200)) * time.Millisecond)
 			}
 			c.finish()
+			ran, taken = ran+1, taken+c.taken
 		})
+	}
+	if taken == 0 && ran >= 15 {
+		t.Error("no server took the text of a SYN (Fast Open)")
 	}
 }

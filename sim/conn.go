@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"syscall"
+	"time"
 
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
@@ -97,13 +98,21 @@ func (c *Conn) touch() { c.host.dirty = true }
 // live reports whether the host has not been rebooted since.
 func (c *Conn) live() bool { return c.boot == c.host.boots }
 
+// synPatience is how long the SYN of a program that reads first waits for text all
+// the same, with Fast Open, as that of a Stack's does.
+const synPatience = 5 * time.Millisecond
+
 // Read is engine.Conn.Read.
 func (c *Conn) Read(p []byte) (int, error) {
 	if !c.live() {
 		return 0, syscall.ENOTCONN
 	}
 	c.touch()
-	return c.conn.Read(c.host.network.now, p)
+	n, err := c.conn.Read(c.host.network.now, p)
+	if err == syscall.EAGAIN {
+		c.conn.SendSyn(c.host.network.now, synPatience) // nobody writes first
+	}
+	return n, err
 }
 
 // Write is engine.Conn.Write.
