@@ -119,6 +119,9 @@ type IPInfo struct {
 	TTL          uint8 // 0: not said
 	HasFlowLabel bool
 	FlowLabel    uint32
+
+	quoted  *TCP   // by the ICMP message that follows
+	foreign string // the protocol of what the message quotes, if it is none of ours
 }
 
 // TCP is what a script says of a TCP segment.
@@ -142,6 +145,7 @@ type TCP struct {
 
 	Options    []TCPOption
 	AnyOptions bool // written as <...>: not compared
+	signed     bool // by an MD5 digest that is to be computed
 }
 
 // TCPOption is one TCP option: its bytes on the wire, numbers as the script
@@ -152,6 +156,7 @@ type TCPOption struct {
 	// ValAny and EcrRaw belong to a timestamps option: "val ..." is not
 	// compared, "ecr N!" is not mapped.
 	ValAny, EcrRaw bool
+	signed         bool // an MD5 digest that is to be computed
 }
 
 // UDP is what a script says of a UDP datagram: the length of its payload.
@@ -169,6 +174,7 @@ type ICMP struct {
 	Proto      uint8
 	Seq        uint32
 	Len        int
+	overUDP    bool // what it quotes was carried in UDP
 }
 
 // Call is a system call and its result.

@@ -84,7 +84,11 @@ var constants = map[string]int64{
 	"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4,
 
 	"IP_PMTUDISC_DONT": 0, "IP_PMTUDISC_WANT": 1, "IP_PMTUDISC_DO": 2, "IP_PMTUDISC_PROBE": 3,
-	"INT_MAX": 1<<31 - 1,
+	"IPTOS_LOWDELAY": 0x10, "IPTOS_THROUGHPUT": 8, "IPTOS_RELIABILITY": 4, "IPTOS_MINCOST": 2,
+	"IPTOS_DSCP_CS0": 0, "IPTOS_DSCP_CS1": 0x20, "IPTOS_DSCP_CS2": 0x40, "IPTOS_DSCP_CS3": 0x60,
+	"IPTOS_DSCP_CS4": 0x80, "IPTOS_DSCP_CS5": 0xa0, "IPTOS_DSCP_CS6": 0xc0, "IPTOS_DSCP_CS7": 0xe0,
+	"IPTOS_DSCP_EF": 0xb8,
+	"INT_MAX":       1<<31 - 1,
 }
 
 // number evaluates an argument that is a number: a literal, a name, or several

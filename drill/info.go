@@ -18,16 +18,35 @@ func (r *runner) lookup(name string) (value, bool) {
 		return nil, false
 	}
 	if r.flow == nil || r.flow.conn == nil {
+		if state, ok := r.stateWithoutConn(); ok && name == "tcpi_state" {
+			return linuxStates[state], true
+		}
 		panic(failf("no connection to tell %s of: it was not accepted yet", name))
 	}
 	info := r.flow.conn.Info(r.now)
 	return f(&info), true
 }
 
+// stateWithoutConn returns the state of the last socket, if it has no connection
+// and none is under test.
+func (r *runner) stateWithoutConn() (tcp.State, bool) {
+	switch {
+	case r.flow != nil || r.lastSocket == nil:
+		return 0, false
+	case r.lastSocket.listener != nil:
+		return tcp.StateListen, true
+	}
+	return tcp.StateClosed, true
+}
+
 // codeConstants are the names of Linux's tcp.h.
 var codeConstants = map[string]int64{
 	"TCP_ESTABLISHED": 1, "TCP_SYN_SENT": 2, "TCP_SYN_RECV": 3, "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5,
 	"TCP_TIME_WAIT": 6, "TCP_CLOSE": 7, "TCP_CLOSE_WAIT": 8, "TCP_LAST_ACK": 9, "TCP_LISTEN": 10, "TCP_CLOSING": 11,
+
+	// The names of the BSD fork, for the same states.
+	"TCPI_ESTABLISHED": 1, "TCPI_SYN_SENT": 2, "TCPI_SYN_RECEIVED": 3, "TCPI_FIN_WAIT_1": 4, "TCPI_FIN_WAIT_2": 5,
+	"TCPI_TIME_WAIT": 6, "TCPI_CLOSED": 7, "TCPI_CLOSE_WAIT": 8, "TCPI_LAST_ACK": 9, "TCPI_LISTEN": 10, "TCPI_CLOSING": 11,
 
 	"TCP_CA_Open": 0, "TCP_CA_Disorder": 1, "TCP_CA_CWR": 2, "TCP_CA_Recovery": 3, "TCP_CA_Loss": 4,
 

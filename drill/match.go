@@ -2,8 +2,10 @@ package drill
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +177,9 @@ func (f *flow) comparePayload(s *sentPacket) bool {
 func (r *runner) compareOptions(f *flow, t *TCP, s *sentPacket) []string {
 	got := f.relativeSACK(rawOptions(s.tcp.options))
 	want := t.Options
+	if r.script.opt.LenientOptions {
+		got, want = inOrderOfKind(got), inOrderOfKind(want)
+	}
 	var diff []string
 	for i := range max(len(got), len(want)) {
 		switch {
@@ -195,6 +200,13 @@ func (r *runner) compareOptions(f *flow, t *TCP, s *sentPacket) []string {
 		}
 	}
 	return diff
+}
+
+// inOrderOfKind returns options sorted, without padding.
+func inOrderOfKind(list []TCPOption) []TCPOption {
+	list = slices.DeleteFunc(slices.Clone(list), func(o TCPOption) bool { return o.Kind <= optionNOP })
+	slices.SortStableFunc(list, func(a, b TCPOption) int { return cmp.Compare(a.Kind, b.Kind) })
+	return list
 }
 
 // relativeSACK returns options with SACK blocks as the script counts them.

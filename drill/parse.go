@@ -17,6 +17,10 @@ type Options struct {
 	// SkipExtraAcks forgives pure ACKs that the script does not expect, and
 	// LenientPSH differences in the PSH flag.
 	SkipExtraAcks, LenientPSH bool
+
+	// LenientOptions forgives another order of the TCP options of a segment, and
+	// other padding: each stack has its own.
+	LenientOptions bool
 }
 
 // Parse reads a script. The path is for messages, and for commands that the

@@ -41,6 +41,7 @@ func (p *parser) tcpOptions(t *TCP, out bool) {
 		at := p.tok.Pos
 		o := p.tcpOption()
 		t.Options = append(t.Options, o)
+		t.signed = t.signed || o.signed
 		if size += len(o.Bytes); size > 40 {
 			p.failAt(at, "expected at most 40 bytes of TCP options")
 		}
@@ -69,7 +70,10 @@ func (p *parser) tcpOption() TCPOption {
 	case p.acceptWord("TS"):
 		return p.timestampOption()
 	case p.acceptWord("md5"):
-		return option(optionMD5, p.hexBytes("an MD5 digest"))
+		if p.acceptWord("valid") || p.acceptWord("invalid") {
+			return TCPOption{Kind: optionMD5, Bytes: make([]byte, 18), signed: true}
+		}
+		return option(optionMD5, p.hexBytes("an MD5 digest, valid or invalid"))
 	case p.acceptWord("FO"):
 		return option(optionFastOpen, p.hexBytes(""))
 	case p.acceptWord("FOEXP"):

@@ -15,6 +15,10 @@ func (p *parser) packet() *Packet {
 	for p.err == nil {
 		k.IP = p.ipInfo()
 		switch {
+		case k.IP.foreign != "":
+			k.Unsupported = k.IP.foreign
+			p.skipLine(line)
+			return k
 		case p.isWord("ipv4"), p.isWord("ipv6"):
 			p.advance()
 			p.addresses(k)
@@ -31,10 +35,12 @@ func (p *parser) packet() *Packet {
 }
 
 // skipLine drops what is left of a packet that cannot be run: all tokens that
-// begin on its line, and on the lines below inside brackets that it opens.
+// begin on its line, on the lines below inside brackets that it opens, and on
+// those that begin with a word, as no event does.
 func (p *parser) skipLine(line int) {
 	depth := 0
-	for p.err == nil && p.tok.kind != tokenEOF && (p.tok.Line == line || depth > 0) {
+	for p.err == nil && p.tok.kind != tokenEOF && (p.tok.Line == line || depth > 0 || p.tok.kind == tokenWord) {
+		line = p.tok.Line
 		switch p.tok.text {
 		case "(", "[", "{":
 			depth++
@@ -72,16 +78,44 @@ func (p *parser) transport(k *Packet, line int) {
 	switch {
 	case p.acceptWord("icmp"):
 		k.ICMP = p.icmp()
+		if k.ICMP.overUDP {
+			k.ICMP, k.Unsupported = nil, "TCP over UDP"
+			return
+		}
+		if k.IP.quoted != nil {
+			k.ICMP.Quotes, k.ICMP.Proto, k.ICMP.Seq, k.ICMP.Len = true, wire.ProtoTCP, k.IP.quoted.Seq, k.IP.quoted.Len
+		}
+	case k.IP.quoted != nil:
+		p.fail("icmp after what it quotes")
 	case p.acceptWord("udp"):
 		p.ports(k)
 		k.UDP = &UDP{Len: p.payload()}
 	default:
 		p.ports(k)
 		k.TCP = p.tcp(k.Out)
+		if p.isPunct("/") {
+			p.encapsulation()
+			k.TCP, k.Unsupported = nil, "TCP over UDP"
+		} else if k.TCP.signed {
+			k.TCP, k.Unsupported = nil, "MD5-signed"
+		}
 	}
 	if !k.Out && k.IP.ECN == ECNECT01 {
 		p.failAt(Pos{line, 1}, "expected ect0 or ect1: ect01 is for packets out")
 	}
+}
+
+// encapsulation reads "/udp(src > dst)", what a segment is carried in.
+func (p *parser) encapsulation() {
+	p.expect("/")
+	if !p.acceptWord("udp") {
+		p.fail("udp")
+	}
+	p.expect("(")
+	p.integer("a port", 0, math.MaxUint16)
+	p.expect(">")
+	p.integer("a port", 0, math.MaxUint16)
+	p.expect(")")
 }
 
 // ports reads "src > dst" if it is there.
@@ -170,6 +204,13 @@ func (p *parser) ipField(i *IPInfo) {
 	case p.acceptWord("flowlabel"):
 		i.HasFlowLabel = true
 		i.FlowLabel = uint32(p.integer("a flow label", 0, 1<<20-1))
+	case p.tok.kind == tokenInt:
+		// What an ICMP message quotes may come before it.
+		i.quoted = &TCP{}
+		p.sequence(i.quoted)
+	case p.acceptWord("sctp"):
+		i.foreign = "sctp"
+		p.payload()
 	default:
 		p.fail("ect0, ect1, ect01, ce, noecn, tos, class, dscp, ttl, hlim or flowlabel")
 	}
@@ -212,7 +253,7 @@ func (p *parser) flags(t *TCP) {
 	text := ""
 	for p.tok.kind == tokenWord || p.isPunct(".") || p.tok.kind == tokenFloat {
 		adjacent := p.tok.Line == at.Line && p.tok.Col == at.Col+len(text)
-		if text != "" && !adjacent {
+		if text != "" && !adjacent && !p.isPunct(".") {
 			break
 		}
 		text += p.tok.raw
@@ -280,6 +321,10 @@ func (p *parser) icmp() *ICMP {
 	if p.accept("[") {
 		m.Quotes = true
 		p.quoted(m)
+		if p.isPunct("/") {
+			p.encapsulation()
+			m.overUDP = true
+		}
 		p.expect("]")
 	}
 	return m
@@ -293,7 +338,12 @@ func (p *parser) quoted(m *ICMP) {
 		m.Len = p.payload()
 	case p.acceptWord("udplite"):
 		m.Proto = 136
-		m.Len = p.payload()
+		p.expect("(")
+		m.Len = int(p.integer("a payload length", 0, math.MaxUint16))
+		if p.accept(",") {
+			p.integer("a checksum coverage", 0, math.MaxUint16)
+		}
+		p.expect(")")
 	case p.acceptWord("raw"):
 		m.Proto = 255
 		m.Len = p.payload()

@@ -49,6 +49,7 @@ func TestParseSegments(t *testing.T) {
 		{"FP. 1:1001(1000) ack 2 win 257 urg 3", TCP{
 			Flags: 1 | 8 | 16, Seq: 1, Len: 1000, HasAck: true, Ack: 2, HasWindow: true, Window: 257, Urgent: 3,
 		}},
+		{"F  . 1:1(0) ack 1", TCP{Flags: 1 | 16, Seq: 1, HasAck: true, Ack: 1}},
 		{"- 1:2(1)", TCP{Seq: 1, Len: 1}},
 		{"SEWA 0:0(0)", TCP{Flags: 2 | 64 | 128 | 256}},
 		{"P.5 1:2(1) ack 1", TCP{Flags: 8 | 16, HasACE: true, ACE: 5, Seq: 1, Len: 1, HasAck: true, Ack: 1}},
@@ -120,6 +121,12 @@ func TestParseICMP(t *testing.T) {
 		{"icmp unreachable port_unreachable [udp (100)]", ICMP{
 			Type: "unreachable", Code: "port_unreachable", Quotes: true, Proto: 17, Len: 100,
 		}},
+		{"[1:1001(1000)] icmp unreachable frag_needed mtu 1200", ICMP{
+			Type: "unreachable", Code: "frag_needed", HasMTU: true, MTU: 1200, Quotes: true, Proto: 6, Seq: 1, Len: 1000,
+		}},
+		{"icmp unreachable port_unreachable [udplite(100, 8)]", ICMP{
+			Type: "unreachable", Code: "port_unreachable", Quotes: true, Proto: 136, Len: 100,
+		}},
 		{"icmp echo_request id 7", ICMP{Type: "echo_request", ID: 7, Proto: 6}},
 	} {
 		if got := parseEvents(t, "0 < "+tt.text)[0].Packet.ICMP; *got != tt.want {
@@ -144,6 +151,23 @@ func TestParseUnsupported(t *testing.T) {
 	events := parseEvents(t, "0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)\n+0 > sctp: INIT[flgs=0,\n tag=1]\n+0 > . 1:1(0)")
 	if len(events) != 3 || events[0].Packet.Unsupported != "gre" || events[1].Packet.Unsupported != "sctp" {
 		t.Errorf("events = %+v, want a gre, an sctp and a plain packet", events)
+	}
+}
+
+// So are an encapsulation in UDP, MD5 digests that are to be computed, and the
+// lines of a packet of another protocol.
+func TestParseUnsupportedTails(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"0 > S 0:0(0) <mss 1452>/udp(9811 > 1)", "TCP over UDP"},
+		{"0 < icmp unreachable [0:0(0)/udp(9811 > 1)]", "TCP over UDP"},
+		{"0 < S 0:0(0) win 9 <mss 1460,md5 valid>", "MD5-signed"},
+		{"0 < [sctp(2)] icmp unreachable protocol_unreachable", "sctp"},
+		{"0 > sctp: DATA[len=5];\nPAD[flgs=0]", "sctp"},
+	} {
+		events := parseEvents(t, tt.text+"\n+0 > . 1:1(0)")
+		if len(events) != 2 || events[0].Packet.Unsupported != tt.want || events[1].Packet.TCP == nil {
+			t.Errorf("Parse(%q) = %+v, want one that is unsupported for %s, and a plain one", tt.text, events, tt.want)
+		}
 	}
 }
 
@@ -251,6 +275,9 @@ func TestParseErrors(t *testing.T) {
 		{"#if x\n", `1:1: expected #ifdef, #ifndef, #else or #endif, found "#if"`},
 		{"--define=x\n0 read(1) = 1", `1:1: expected --define=NAME=value, found "--define=x"`},
 		{"0 > [foo] . 1:1(0)", `1:6: expected ect0, ect1, ect01, ce, noecn, tos, class, dscp, ttl, hlim or flowlabel, found "foo"`},
+		{"0 < [1:1(0)] S 0:0(0)", `1:14: expected icmp after what it quotes, found "S"`},
+		{"0 > . 1:1(0)/tcp(1 > 2)", `1:14: expected udp, found "tcp"`},
+		{"0 > . 1:1(0) <md5 x>", `1:19: expected at most 38 bytes in hexadecimal, two digits each, found "x"`},
 		{"0 ?", `1:3: expected '<', '>', a system call, a command in back-ticks or %{ code }%, found "?"`},
 		{"0 read(" + strings.Repeat("[", 60) + ") = 1", "1:58: expected less nesting: brackets go deeper than 50"},
 		{"0 > . 1:1(0) <sack 1:2 3:4 5:6 7:8 9:10,nop>", "1:15: expected at most 40 bytes of TCP options"},

@@ -37,10 +37,11 @@ type runner struct {
 	flow  *flow // under test; nil while a listener is
 	port  uint16
 
-	fds     map[int]*descriptor
-	last    *socket // the last one that listened or connected
-	pending *pendingCall
-	code    *interpreter
+	fds        map[int]*descriptor
+	last       *socket // the last one that listened or connected
+	lastSocket *socket // the last one that socket made
+	pending    *pendingCall
+	code       *interpreter
 
 	event   *Event   // being played
 	inbound tcp.Time // of the event before, if that was a packet in; else 0

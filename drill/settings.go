@@ -22,6 +22,8 @@ type settings struct {
 	bindPort      uint16
 	connectPort   uint16
 
+	recvSpace int // what SO_RCVBUF says of a new socket; 0: its buffer
+
 	tolerance        time.Duration
 	tolerancePercent float64
 	tick             time.Duration // of the timestamps clock; 0: TSval is not compared
@@ -51,7 +53,7 @@ func newSettings() *settings {
 	// A script's own times say how often resets and challenge ACKs come.
 	s.engine.ResetRate, s.engine.ICMPRate = -1, -1
 	// Scripts know the size of the buffers: it does not change with the path.
-	s.socket.SendBuffer, s.socket.RecvBuffer = 1<<20, 1<<20
+	s.socket.SendBuffer, s.socket.RecvBuffer = 1<<20, 3<<20
 	s.engine.TCP.PatientProbes = true // scripts have Linux's times
 	s.engine.Secret = [32]byte{1, 2, 3, 4}
 	return s
@@ -99,7 +101,7 @@ func (s *settings) apply(o Option) error {
 // setIPVersion switches to IPv6 and its default addresses.
 func (s *settings) setIPVersion(v string) error {
 	switch v {
-	case "ipv4":
+	case "ipv4", "ipv4-mapped-ipv6": // sockets of IPv6 that talk IPv4
 		s.ip6 = false
 	case "ipv6":
 		s.ip6 = true

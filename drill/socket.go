@@ -49,10 +49,14 @@ func (r *runner) socket(c *Call, _ *pendingCall) (attempt, error) {
 	if kind&0xf != constants["SOCK_STREAM"] {
 		return nil, &unsupported{"sockets of another type than SOCK_STREAM"}
 	}
+	if proto == constants["IPPROTO_UDP"] {
+		return done(failed(syscall.EPROTONOSUPPORT)), nil
+	}
 	if proto != constants["IPPROTO_TCP"] && proto != 0 {
 		return nil, &unsupported{"sockets of another protocol than TCP"}
 	}
 	s := &socket{opt: r.set.socket, values: map[string]int64{}, linger: -1, nonblock: kind&0x800 != 0}
+	r.lastSocket = s
 	o, err := r.install(c, &descriptor{socket: s})
 	return done(o), err
 }

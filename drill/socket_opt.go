@@ -25,7 +25,7 @@ var optionFeatures = map[string]string{
 	"TCP_ZEROCOPY_RECEIVE": "TCP_ZEROCOPY_RECEIVE",
 	"TCP_MD5SIG":           "TCP MD5 signatures", "TCP_REPAIR": "TCP_REPAIR",
 	"IP_RECVERR": "the error queue", "IPV6_RECVERR": "the error queue",
-	"TCP_CC_INFO": "TCP_CC_INFO", "TCP_ULP": "TCP_ULP", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
+	"TCP_ULP": "TCP_ULP", "TCP_SAVE_SYN": "TCP_SAVE_SYN",
 	"TCP_RTO_MAX_MS": "TCP_RTO_MAX_MS", "TCP_DELACK_MAX_US": "TCP_DELACK_MAX_US", "TCP_RTO_MIN_US": "TCP_RTO_MIN_US",
 }
 
@@ -116,11 +116,56 @@ func (r *runner) setLinger(s *socket, e *Expr) (attempt, error) {
 		return nil, err
 	}
 	t, err := secs.number()
-	s.linger = -1
+	s.linger, s.values["SO_LINGER"] = -1, t
 	if n != 0 {
 		s.linger = time.Duration(t) * time.Second
 	}
 	return done(outcome{}), err
+}
+
+// getLinger compares SO_LINGER with {onoff=, linger=}. A time that was set stays
+// when it is turned off, as on Linux.
+func (s *socket) getLinger(e *Expr) (attempt, error) {
+	if e.Kind == ExprList && len(e.List) == 1 {
+		e = e.List[0]
+	}
+	o := outcome{}
+	for _, f := range []struct {
+		name string
+		got  int64
+	}{{"onoff", int64(truthInt(s.linger >= 0))}, {"linger", s.values["SO_LINGER"]}} {
+		field := e.Field(f.name)
+		if field == nil {
+			return nil, failf("expected {onoff=, linger=}, found %v", e)
+		}
+		if field.Kind == ExprEllipsis {
+			continue
+		}
+		want, err := field.number()
+		if err != nil {
+			return nil, err
+		}
+		if want != f.got && o.check == nil {
+			o.check = failf("%s of SO_LINGER is %d, expected %d", f.name, f.got, want)
+		}
+	}
+	return done(o), nil
+}
+
+// getCongestion compares TCP_CONGESTION with a name.
+func (r *runner) getCongestion(s *socket, e *Expr) (attempt, error) {
+	got := s.opt.Congestion
+	if got == "" {
+		got = r.set.engine.TCP.Congestion
+	}
+	if got == "" {
+		got = tcp.CongestionCubic
+	}
+	o := outcome{}
+	if want := congestionName(e); want != got {
+		o.check = failf("TCP_CONGESTION is %q, expected %q", got, want)
+	}
+	return done(o), nil
 }
 
 // seconds checks a number of seconds of TCP_KEEPIDLE and TCP_KEEPINTVL.
@@ -236,8 +281,13 @@ func (r *runner) getsockopt(c *Call, _ *pendingCall) (attempt, error) {
 	if e.Kind == ExprEllipsis {
 		return done(outcome{}), nil
 	}
-	if name == "TCP_CONGESTION" || name == "TCP_INFO" || name == "SO_LINGER" {
-		return nil, &unsupported{"getsockopt " + name}
+	switch name {
+	case "TCP_INFO", "TCP_CC_INFO":
+		return nil, &unsupported{"getsockopt " + name + " with a value: %{ }% compares it"}
+	case "SO_LINGER":
+		return s.getLinger(e)
+	case "TCP_CONGESTION":
+		return r.getCongestion(s, e)
 	}
 	want, err := e.number()
 	if err != nil {
@@ -271,6 +321,9 @@ func (r *runner) getOption(s *socket, name string) (int64, bool) {
 	case "SO_RCVBUF":
 		if v, ok := s.values[name]; ok {
 			return v, true
+		}
+		if r.set.recvSpace != 0 {
+			return int64(r.set.recvSpace), true
 		}
 		return int64(o.RecvBuffer), true
 	case "TCP_KEEPIDLE":

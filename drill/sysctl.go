@@ -98,7 +98,8 @@ func (s *settings) setDefaults(common bool) error {
 	return nil
 }
 
-// setSysctl sets "net.ipv4.name=value" or "/proc/sys/net/ipv4/name=value".
+// setSysctl sets "net.ipv4.name=value", "/proc/sys/net/ipv4/name=value" or
+// FreeBSD's "net.inet.name=value".
 func (s *settings) setSysctl(assignment string) error {
 	path, text, ok := strings.Cut(assignment, "=")
 	if !ok {
@@ -106,6 +107,10 @@ func (s *settings) setSysctl(assignment string) error {
 	}
 	name := path[strings.LastIndexAny(path, "./")+1:]
 	set, ok := sysctls[name]
+	if bsd, is := bsdSysctl(path); is {
+		name = bsd
+		set, ok = bsdSysctls[bsd]
+	}
 	if !ok {
 		return &unsupported{"sysctl " + name}
 	}
@@ -180,7 +185,7 @@ func (s *settings) setReceiveMemory(n []int) error {
 	if len(n) != 3 {
 		return strconv.ErrSyntax
 	}
-	s.socket.RecvBuffer = n[2]
+	s.recvSpace, s.socket.RecvBuffer = n[1], n[2]
 	return nil
 }
 

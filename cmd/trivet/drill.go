@@ -72,6 +72,7 @@ some could not be read or need a feature that is not there.`,
 	flags.StringArrayVarP(&f.define, "define", "D", nil, "define a name, as NAME=value")
 	flags.BoolVar(&f.options.SkipExtraAcks, "skip-extra-acks", false, "forgive pure ACKs that the script does not have")
 	flags.BoolVar(&f.options.LenientPSH, "lenient-psh", false, "do not compare the PSH flag")
+	flags.BoolVar(&f.options.LenientOptions, "lenient-options", false, "do not compare the order and padding of TCP options")
 	for _, o := range packetdrillOptions {
 		flags.String(o.name, "", o.usage)
 	}
