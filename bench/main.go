@@ -28,6 +28,7 @@ Examples:
   go run . bulk -t 5s -json        longer runs, the figures as JSON
   go run . bulk/streams=1 -only trivet -profile /tmp/p
                                    one row, one variant, with CPU profiles
+  go run . soak -t 10s -strict     the soak in short; its status is the verdict
 
 The TUN workloads need root and the program ip; they run in network namespaces
 that are made for them and go with them. Without root they are skipped.
@@ -42,6 +43,7 @@ type options struct {
 	json    bool
 	only    string
 	profile string
+	strict  bool
 }
 
 func main() {
@@ -66,6 +68,7 @@ func command(args []string) error {
 	fs.BoolVar(&o.json, "json", false, "print JSON")
 	fs.StringVar(&o.only, "only", "", "measure only variants whose name starts with `text`")
 	fs.StringVar(&o.profile, "profile", "", "write a CPU profile of each last run into this `folder`")
+	fs.BoolVar(&o.strict, "strict", false, "exit with status 1 when Trivet misses a goal or fails")
 	fs.Usage = func() {
 		fmt.Fprintf(fs.Output(), help, names())
 		fs.PrintDefaults()
@@ -89,10 +92,14 @@ func command(args []string) error {
 		return err
 	}
 	if o.json {
-		return printJSON(os.Stdout, rows)
+		err = printJSON(os.Stdout, rows)
+	} else {
+		printTable(os.Stdout, rows)
 	}
-	printTable(os.Stdout, rows)
-	return nil
+	if missed := goalsMissed(rows); err == nil && o.strict && len(missed) > 0 {
+		return fmt.Errorf("goals missed: %d", len(missed))
+	}
+	return err
 }
 
 // names lists the workloads for the help.

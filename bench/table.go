@@ -11,18 +11,12 @@ import (
 // printTable prints one table in Markdown. Of gVisor's variants it has the one
 // that did best in the row; JSON has all.
 func printTable(w io.Writer, rows []row) {
-	var notes, missed []string
+	var notes []string
 	fmt.Fprint(w, "| workload | | gVisor | kernel | Trivet | Trivet / gVisor | goal |\n|---|---|---|---|---|---|---|\n")
 	for i := range rows {
 		r := &rows[i]
 		name := r.workload.name
-		for f, n := range r.failures {
-			text := fmt.Sprintf("%s failed %d times: %s", name, n, f)
-			notes = append(notes, text)
-			if strings.HasPrefix(f, "trivet") {
-				missed = append(missed, text)
-			}
-		}
+		notes = append(notes, r.failureTexts("")...)
 		if r.skipped != "" {
 			notes = append(notes, name+" skipped: "+r.skipped)
 			continue
@@ -32,16 +26,40 @@ func printTable(w io.Writer, rows []row) {
 			if j > 0 {
 				cell = ""
 			}
-			verdict, ok := r.verdict(m)
+			verdict, _ := r.verdict(m)
 			fmt.Fprintf(w, "| %s | %s | %s | %v | %v | %s | %s |\n", cell, m.unit,
 				r.gvisorText(m), r.summary("kernel", m.name), r.summary("trivet", m.name), r.ratioText(m), verdict)
-			if !ok {
-				missed = append(missed, name+", "+m.unit+": "+verdict)
-			}
 		}
 	}
 	list(w, "Notes", notes)
-	list(w, "Goals missed", missed)
+	list(w, "Goals missed", goalsMissed(rows))
+}
+
+// failureTexts tells which runs failed, of variants whose names begin so.
+func (r *row) failureTexts(variant string) (texts []string) {
+	for f, n := range r.failures {
+		if strings.HasPrefix(f, variant) {
+			texts = append(texts, fmt.Sprintf("%s failed %d times: %s", r.workload.name, n, f))
+		}
+	}
+	return texts
+}
+
+// goalsMissed lists the goals that Trivet missed, and its runs that failed.
+func goalsMissed(rows []row) (missed []string) {
+	for i := range rows {
+		r := &rows[i]
+		missed = append(missed, r.failureTexts("trivet")...)
+		if r.skipped != "" {
+			continue
+		}
+		for _, m := range r.workload.metrics {
+			if verdict, ok := r.verdict(m); !ok {
+				missed = append(missed, r.workload.name+", "+m.unit+": "+verdict)
+			}
+		}
+	}
+	return missed
 }
 
 // list prints a title with a number, and items.

@@ -168,7 +168,7 @@ func (e *Engine) synAgain(now tcp.Time, h *halfOpen) {
 	if e.seg.Options.HasTS && h.hasTS {
 		h.tsRecent = e.seg.Options.TSVal // not older: timely
 	}
-	if mayAnswer(now, &h.answered) {
+	if e.mayAnswer(now, &h.answered) {
 		e.sendSynAck(now, h)
 	}
 }
@@ -197,7 +197,7 @@ func (e *Engine) resetHalfOpen(now tcp.Time, h *halfOpen) {
 
 // answerHalfOpen sends <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, now and then.
 func (e *Engine) answerHalfOpen(now tcp.Time, h *halfOpen) {
-	if !mayAnswer(now, &h.answered) {
+	if !e.mayAnswer(now, &h.answered) {
 		return
 	}
 	seg := &e.reply
@@ -215,8 +215,9 @@ func (e *Engine) answerHalfOpen(now tcp.Time, h *halfOpen) {
 
 // mayAnswer lets one answer through in answerInterval. last is when the last
 // one was, and is updated.
-func mayAnswer(now tcp.Time, last *tcp.Time) bool {
+func (e *Engine) mayAnswer(now tcp.Time, last *tcp.Time) bool {
 	if *last != 0 && now.Sub(*last) < answerInterval {
+		e.tcp.Counters.ChallengesSuppressed++
 		return false
 	}
 	*last = now

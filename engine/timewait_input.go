@@ -147,7 +147,7 @@ func (e *Engine) noteTimeWait(r *timeWait) {
 
 // answerTimeWait sends an ACK, now and then (RFC 5961, Section 7).
 func (e *Engine) answerTimeWait(now tcp.Time, r *timeWait) {
-	if mayAnswer(now, &r.answered) {
+	if e.mayAnswer(now, &r.answered) {
 		e.ackTimeWait(now, r)
 	}
 }

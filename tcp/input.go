@@ -232,7 +232,9 @@ func (c *Conn) challenge(now Time) {
 	if k := c.count.rarely(); k.lastChallenge == 0 || now.Sub(k.lastChallenge) >= c.cfg.ChallengeAckInterval {
 		k.lastChallenge = now
 		c.wants.challenge = true
+		return
 	}
+	c.cfg.Counters.ChallengesSuppressed++
 }
 
 // answerUnacceptable wants the ACK that an unacceptable segment draws. Those

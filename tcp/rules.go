@@ -297,6 +297,7 @@ type Counters struct {
 	BytesIn, BytesOut       uint64 // payload, retransmissions included
 	Retransmitted           uint64 // segments sent again
 	ResetsOut               uint64
+	ChallengesSuppressed    uint64 // within Config.ChallengeAckInterval of the last one
 	ActiveOpens             uint64
 	PassiveOpens            uint64
 	OutOfOrderFull          uint64 // out-of-order data dropped: range or byte limit
@@ -316,6 +317,7 @@ func (c *Counters) Add(d *Counters) {
 	c.BytesOut += d.BytesOut
 	c.Retransmitted += d.Retransmitted
 	c.ResetsOut += d.ResetsOut
+	c.ChallengesSuppressed += d.ChallengesSuppressed
 	c.ActiveOpens += d.ActiveOpens
 	c.PassiveOpens += d.PassiveOpens
 	c.OutOfOrderFull += d.OutOfOrderFull

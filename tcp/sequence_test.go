@@ -262,6 +262,9 @@ func TestChallengeAckLimit(t *testing.T) {
 			d.now = d.now.Add(time.Millisecond)
 			d.in(s)
 			d.want(". 1:1(0) ack 1")
+			if n := d.c.cfg.Counters.ChallengesSuppressed; n < 10 { // a probe with a bad ACK has two reasons
+				t.Errorf("%d suppressed, want 10 or more", n)
+			}
 		})
 	}
 	t.Run("no limit", func(t *testing.T) {
