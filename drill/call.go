@@ -156,7 +156,7 @@ func init() {
 		"getsockopt": (*runner).getsockopt, "setsockopt": (*runner).setsockopt,
 		"getsockname": (*runner).getsockname, "getpeername": (*runner).getsockname,
 		"poll": (*runner).poll, "epoll_create": (*runner).epollCreate, "epoll_create1": (*runner).epollCreate,
-		"epoll_ctl": (*runner).epollCtl, "epoll_wait": (*runner).epollWait,
+		"epoll_ctl": (*runner).epollCtl, "epoll_wait": (*runner).epollWait, "epoll_pwait": (*runner).epollWait,
 		"open": (*runner).open, "pipe": (*runner).pipe, "splice": (*runner).splice, "sendfile": (*runner).sendfile,
 	}
 }

@@ -134,7 +134,7 @@ func TestRunUnsupported(t *testing.T) {
 		{"`nstat | grep x`\n0 close(3) = 0", "command nstat | grep x nstat"},
 		{"0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)", "gre packets"},
 		{"0 < udp 1 > 2 (10)", "UDP packets"},
-		{opened + "+0 recv(4, ..., 10, MSG_TRUNC) = 0", "MSG_TRUNC"},
+		{opened + "+0 recv(4, ..., 10, MSG_OOB) = 0", "urgent data"},
 		{opened + "+0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_OPT_STATS|SOF_TIMESTAMPING_OPT_TSONLY], 4) = 0", "SOF_TIMESTAMPING_OPT_STATS"},
 		{opened + "+0 sendmsg(4, {msg_iov=[{..., 1}], msg_control=[{cmsg_type=IP_TTL, cmsg_data=1}]}, 0) = 1", "control message {cmsg_type=IP_TTL, cmsg_data=1}"},
 		{opened + "+0 setsockopt(4, SOL_TCP, TCP_NO_SUCH, [1], 4) = 0", "socket option TCP_NO_SUCH"},

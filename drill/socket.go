@@ -348,7 +348,7 @@ func (r *runner) shutdown(c *Call, _ *pendingCall) (attempt, error) {
 	}, nil
 }
 
-// fcntl is fcntl(2) with F_GETFL and F_SETFL.
+// fcntl is fcntl(2) with F_GETFL, F_SETFL, F_GETFD and F_SETFD.
 func (r *runner) fcntl(c *Call, _ *pendingCall) (attempt, error) {
 	s, errno, err := r.sock(c, 0)
 	if s == nil {
@@ -368,6 +368,11 @@ func (r *runner) fcntl(c *Call, _ *pendingCall) (attempt, error) {
 	case constants["F_SETFL"]:
 		flags, err := c.intArg(2)
 		s.nonblock = flags&constants["O_NONBLOCK"] != 0
+		return done(outcome{}), err
+	case constants["F_GETFD"]:
+		return done(outcome{n: s.values["FD"]}), nil
+	case constants["F_SETFD"]:
+		s.values["FD"], err = c.intArg(2)
 		return done(outcome{}), err
 	}
 	return nil, &unsupported{"fcntl " + c.Args[1].String()}

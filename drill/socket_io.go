@@ -8,8 +8,8 @@ import (
 
 // ioFlags are the MSG_ flags that are known: MSG_FASTOPEN, MSG_NOSIGNAL,
 // MSG_DONTWAIT, MSG_WAITALL, MSG_MORE, MSG_PEEK, MSG_EOR, MSG_ZEROCOPY,
-// MSG_ERRQUEUE.
-const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 | 0x2000
+// MSG_ERRQUEUE, and MSG_TRUNC, which throws away what is read.
+const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 | 0x2000 | 0x20
 
 // flagNames are the flags that need a feature.
 var flagFeatures = []struct {
@@ -17,7 +17,6 @@ var flagFeatures = []struct {
 	feature string
 }{
 	{"MSG_OOB", "urgent data"},
-	{"MSG_TRUNC", "MSG_TRUNC"},
 }
 
 // checkFlags refuses flags that need what there is not.
@@ -377,7 +376,7 @@ func (s *socket) note(n int) {
 	}
 }
 
-// ioctl is ioctl(2) with SIOCINQ, SIOCOUTQ and SIOCOUTQNSD.
+// ioctl is ioctl(2) with FIONBIO, SIOCINQ, SIOCOUTQ, SIOCOUTQNSD and SIOCATMARK.
 func (r *runner) ioctl(c *Call, _ *pendingCall) (attempt, error) {
 	s, errno, err := r.sock(c, 0)
 	if s == nil {
@@ -387,10 +386,14 @@ func (r *runner) ioctl(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	name := c.Args[1].Text
+	if name == "FIONBIO" {
+		s.nonblock = want != 0
+		return done(outcome{}), nil
+	}
 	if s.conn == nil {
 		return done(failed(syscall.EINVAL)), nil
 	}
-	name := c.Args[1].Text
 	return func() (outcome, bool) {
 		i := s.conn.Info(r.now)
 		got := int64(0)
@@ -401,6 +404,8 @@ func (r *runner) ioctl(c *Call, _ *pendingCall) (attempt, error) {
 			got = int64(i.Unacked + i.NotSent)
 		case "SIOCOUTQNSD":
 			got = int64(i.NotSent)
+		case "SIOCATMARK":
+			got = int64(truthInt(i.Urgent == 1)) // the next byte is urgent
 		default:
 			return outcome{check: &unsupported{"ioctl " + name}}, true
 		}
