@@ -82,7 +82,8 @@ func (r *Run) shown() []int {
 	return list
 }
 
-// WriteLadder writes the ladder of each connection that the scenario is about.
+// WriteLadder writes the ladder of each connection that the scenario is about,
+// and of each flow of datagrams.
 func (r *Run) WriteLadder(w io.Writer, style trace.Style) error {
 	if style.Left == "" {
 		style.Left = "client"
@@ -95,6 +96,14 @@ func (r *Run) WriteLadder(w io.Writer, style trace.Style) error {
 		}
 		style.Connection = i
 		if _, err := r.Analysis().Ladder(style).WriteTo(w); err != nil {
+			return err
+		}
+	}
+	for i := range r.Analysis().Flows() {
+		if _, err := io.WriteString(w, "\n"); err != nil {
+			return err
+		}
+		if err := r.Analysis().WriteFlow(w, i, style); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ type Analysis struct {
 	talks []*conversation
 	found map[wire.FourTuple]int // indices of talks, by the tuple of either end
 	index map[*Packet]*segment
+	flows []*flow
 }
 
 // Connection is one connection of a log. End 0 is the one that sent the first
@@ -37,6 +38,7 @@ type Connection struct {
 func Analyse(log *Log) *Analysis {
 	a := &Analysis{log: log, index: map[*Packet]*segment{}}
 	a.findConnections()
+	a.findFlows()
 	if len(a.talks) == 0 {
 		return a
 	}

@@ -113,6 +113,13 @@ const (
 	msgFindGaveUp
 	msgFindOpen
 
+	// Datagrams.
+	msgOvertaken
+	msgHop
+	msgFindDatagrams
+	msgFindDatagramsLate
+	msgFindDatagramErrors
+
 	numMessages
 )
 
@@ -237,6 +244,12 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindReset:         {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
 	msgFindGaveUp:        {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},
 	msgFindOpen:          {"At the end %s is in %s, %s in %s.", "结束时 %s 处于 %s，%s 处于 %s。"},
+
+	msgOvertaken:          {"late: one sent after it arrived first", "迟到：后发的先到了"},
+	msgHop:                {"from %s to %s", "从 %s 到 %s"},
+	msgFindDatagrams:      {"%s sent %d datagrams, %d bytes, of which %d were lost.", "%s 发送了 %d 个数据报，共 %d 字节，其中丢失 %d 个。"},
+	msgFindDatagramsLate:  {"%d arrived after one that was sent later.", "有 %d 个晚于后发的数据报到达。"},
+	msgFindDatagramErrors: {"%d ICMP messages tell of trouble.", "有 %d 个 ICMP 报文报告问题。"},
 }
 
 // lossMessages says what a fate is called beside the arrow.

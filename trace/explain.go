@@ -386,6 +386,9 @@ func (x *explainer) timer(it *item) string {
 	for _, e := range it.edges {
 		return RuleText(e.rule, x.lang)
 	}
+	if r := it.icmp(); r != tcp.NoRule {
+		return RuleText(r, x.lang)
+	}
 	return ""
 }
 
@@ -410,7 +413,7 @@ func timerText(it *item) string {
 	switch {
 	case it.event != nil:
 		return "(" + it.event.Timer.String() + " timer)"
-	case it.has(tcp.RuleICMPHard) || it.has(tcp.RuleICMPSoft):
+	case it.icmp() != tcp.NoRule:
 		return "(ICMP)"
 	}
 	return "(timer)"

@@ -194,12 +194,22 @@ func visible(all []*item) []*item {
 	return shown
 }
 
+// icmp is the rule about an ICMP message that came, which is no segment.
+func (it *item) icmp() tcp.Rule {
+	for _, r := range it.rules {
+		if r == tcp.RuleICMPHard || r == tcp.RuleICMPSoft || r == tcp.RulePathMTU {
+			return r
+		}
+	}
+	return tcp.NoRule
+}
+
 func (it *item) visible(next *item) bool {
 	switch {
 	case it.kind == itemSend || it.kind == itemArrive || len(it.edges) > 0:
 		return true
 	case it.kind == itemTimer:
-		return false
+		return it.icmp() != tcp.NoRule
 	}
 	e := it.event
 	switch e.Call {

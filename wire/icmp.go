@@ -219,3 +219,36 @@ func (p *Packet) copyFrom(dst []byte, off int) int {
 	}
 	return n
 }
+
+// unreachableTexts say what the codes of ICMPUnreachable mean, by version.
+var unreachableTexts = map[uint8]map[uint8]string{
+	4: {
+		ICMPNetUnreachable: "network unreachable", ICMPHostUnreachable: "host unreachable",
+		ICMPProtocolUnreachable: "protocol unreachable", ICMPPortUnreachable: "port unreachable",
+		ICMPNetProhibited: "network prohibited", ICMPHostProhibited: "host prohibited", ICMPProhibited: "prohibited",
+	},
+	6: {
+		ICMPv6NoRoute: "no route", ICMPv6Prohibited: "prohibited", ICMPv6AddressUnreachable: "address unreachable",
+		ICMPv6PortUnreachable: "port unreachable",
+	},
+}
+
+// Text says in words what the message of the IP version is: "host unreachable".
+func (m *ICMP) Text(version uint8) string {
+	switch m.Kind {
+	case ICMPEcho:
+		return "echo"
+	case ICMPEchoReply:
+		return "echo reply"
+	case ICMPTooBig:
+		return "packet too big"
+	case ICMPTimeExceeded:
+		return "time exceeded"
+	case ICMPParameterProblem:
+		return "parameter problem"
+	}
+	if text := unreachableTexts[version][m.Code]; text != "" {
+		return text
+	}
+	return "unreachable"
+}

@@ -7,11 +7,11 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
 	captures "github.com/trivet-net/trivet/trace/capture"
 )
@@ -32,6 +32,8 @@ func newReadCommand() *cobra.Command {
 lab draws its own: with the states of both ends, inferred from what passed by,
 with retransmissions, resets and closed windows by name, and with half-open
 connections and SYN floods pointed out.
+
+UDP datagrams are drawn as well, and ICMP messages where they arrive.
 
 A capture with one connection is drawn, one with several is listed; --follow N
 draws the N-th of the list. FILE - is the standard input. What cannot be read of
@@ -92,26 +94,37 @@ func (f *readFlags) run(in io.Reader, out io.Writer, style trace.Style) error {
 		return err
 	}
 	a := trace.Analyse(&c.Log)
-	connections := a.Connections()
-	if f.follow > len(connections) {
-		return usagef("--follow %d: there are %d connections", f.follow, len(connections))
+	connections, flows := a.Connections(), a.Flows()
+	all := len(connections) + len(flows)
+	if f.follow > all {
+		return usagef("--follow %d: the list has %d", f.follow, all)
 	}
 	b := bufio.NewWriter(out)
 	switch {
 	case f.asJSON:
-		err = listJSON(b, connections)
-	case f.follow > 0 || len(connections) == 1 && !f.list:
-		style.Connection = max(f.follow-1, 0)
-		_, err = a.Ladder(style).WriteTo(b)
-	case len(connections) == 0:
+		err = listJSON(b, connections, flows)
+	case f.follow > 0 || all == 1 && !f.list:
+		err = draw(b, a, max(f.follow-1, 0), style)
+	case all == 0:
 		_, err = a.Ladder(style).WriteTo(b) // which says so
 	default:
-		listConnections(b, connections, style.Lang)
+		listConnections(b, connections, flows, style.Lang)
 	}
 	if err == nil && !f.asJSON {
 		f.remark(b, c, a, style.Lang)
 	}
 	return errors.Join(err, b.Flush())
+}
+
+// draw draws what the list has at an index: a connection, or, after all of these,
+// a flow of datagrams.
+func draw(w io.Writer, a *trace.Analysis, index int, style trace.Style) error {
+	if n := len(a.Connections()); index >= n {
+		return a.WriteFlow(w, index-n, style)
+	}
+	style.Connection = index
+	_, err := a.Ladder(style).WriteTo(w)
+	return err
 }
 
 func (f *readFlags) style() (trace.Style, error) {
@@ -164,21 +177,42 @@ func which(list []int) string {
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
-// listConnections writes a line for each connection.
-func listConnections(b io.Writer, list []trace.Connection, lang trace.Lang) {
+// first is when the first connection or flow began.
+func first(list []trace.Connection, flows []trace.Flow) tcp.Time {
+	var t tcp.Time
+	if len(list) > 0 {
+		t = list[0].Begin
+	}
+	if len(flows) > 0 {
+		t = tcp.Earliest(t, flows[0].Begin)
+	}
+	return t
+}
+
+// listConnections writes a line for each connection, and for each flow of
+// datagrams.
+func listConnections(b io.Writer, list []trace.Connection, flows []trace.Flow, lang trace.Lang) {
 	t := newTable(b)
 	head := table.Row{"#", "begin", "from", "to", "states", "segments", "bytes", "again", "RST"}
 	if lang == trace.Chinese {
 		head = table.Row{"#", "开始", "发起方", "对方", "状态", "报文段", "字节", "重传", "RST"}
 	}
 	t.AppendHeader(head)
+	start := first(list, flows)
 	for i := range list {
 		c := &list[i]
-		begin := time.Duration(c.Begin - list[0].Begin)
+		begin := c.Begin.Sub(start)
 		t.AppendRow(table.Row{
 			i + 1, fmt.Sprintf("%.4f", begin.Seconds()), c.Addrs[0], c.Addrs[1],
 			fmt.Sprintf("%v / %v", c.States[0], c.States[1]), c.Segments,
 			fmt.Sprintf("%d / %d", c.Bytes[0], c.Bytes[1]), c.Repeats, c.Resets,
+		})
+	}
+	for i := range flows {
+		f := &flows[i]
+		t.AppendRow(table.Row{
+			len(list) + i + 1, fmt.Sprintf("%.4f", f.Begin.Sub(start).Seconds()), f.Addrs[0], f.Addrs[1], "UDP",
+			f.Datagrams[0] + f.Datagrams[1], fmt.Sprintf("%d / %d", f.Bytes[0], f.Bytes[1]), "", "",
 		})
 	}
 	t.Render()
@@ -201,6 +235,7 @@ func newTable(out io.Writer) table.Writer {
 type listedConnection struct {
 	Name     string    `json:"name"`
 	Number   int       `json:"number"`
+	Protocol string    `json:"protocol"`
 	Begin    float64   `json:"begin"` // seconds after the first packet
 	States   [2]string `json:"states"`
 	Segments int       `json:"segments"`
@@ -209,15 +244,34 @@ type listedConnection struct {
 	Resets   int       `json:"resets"`
 }
 
-func listJSON(b io.Writer, list []trace.Connection) error {
+// listedFlow is a flow of datagrams there.
+type listedFlow struct {
+	Name      string  `json:"name"`
+	Number    int     `json:"number"`
+	Protocol  string  `json:"protocol"`
+	Begin     float64 `json:"begin"`
+	Datagrams [2]int  `json:"datagrams"`
+	Bytes     [2]int  `json:"bytes"`
+	Errors    int     `json:"icmp_errors"`
+}
+
+func listJSON(b io.Writer, list []trace.Connection, flows []trace.Flow) error {
 	var errs []error
+	start := first(list, flows)
 	for i := range list {
 		c := &list[i]
 		errs = append(errs, printJSON(b, listedConnection{
 			Name: c.Addrs[0].String() + " > " + c.Addrs[1].String(), Number: i + 1,
-			Begin:  time.Duration(c.Begin - list[0].Begin).Seconds(),
+			Protocol: "tcp", Begin: c.Begin.Sub(start).Seconds(),
 			States: [2]string{c.States[0].String(), c.States[1].String()}, Segments: c.Segments,
 			Bytes: c.Bytes, Repeats: c.Repeats, Resets: c.Resets,
+		}))
+	}
+	for i := range flows {
+		f := &flows[i]
+		errs = append(errs, printJSON(b, listedFlow{
+			Name: f.Addrs[0].String() + " > " + f.Addrs[1].String(), Number: len(list) + i + 1, Protocol: "udp",
+			Begin: f.Begin.Sub(start).Seconds(), Datagrams: f.Datagrams, Bytes: f.Bytes, Errors: f.Errors,
 		}))
 	}
 	return errors.Join(errs...)

@@ -35,6 +35,9 @@ type end struct {
 func (c *Capture) packet(at tcp.Time, data []byte) {
 	packet, cut := whole(data)
 	tuple, seg := parse(packet)
+	if seg == nil && c.datagram(at, packet) {
+		return
+	}
 	if seg == nil {
 		what := kind(data)
 		if cut && what == "damaged TCP" {
@@ -48,10 +51,7 @@ func (c *Capture) packet(at tcp.Time, data []byte) {
 	}
 	c.Segments++
 	c.bytes += len(packet)
-	at = max(at, 1)
-	if n := len(c.Log.Entries); n > 0 {
-		at = max(at, c.Log.Entries[n-1].Time) // captures of several cards may go back
-	}
+	at = c.moment(at)
 	sender, receiver := c.observer.pair(&c.Log, at, tuple, seg)
 	p := trace.Packet{
 		Number: c.Packets, From: sender.host, To: receiver.host, Sent: at, Data: packet,
@@ -62,6 +62,15 @@ func (c *Capture) packet(at tcp.Time, data []byte) {
 	p.Fate, p.End = trace.FateDelivered, at
 	c.Log.Packet(at, &p)
 	arrive(&c.Log, at, receiver, sender, seg)
+}
+
+// moment is a time as the log has it, which does not go back as captures of
+// several cards may.
+func (c *Capture) moment(at tcp.Time) tcp.Time {
+	if n := len(c.Log.Entries); n > 0 {
+		at = max(at, c.Log.Entries[n-1].Time)
+	}
+	return max(at, 1)
 }
 
 // parse reads a packet as a TCP segment, nil when it is none. Its checksum is

@@ -25,10 +25,12 @@ const (
 
 // Capture is what could be read of a capture.
 type Capture struct {
-	// Log has the TCP segments, and the inferred states of both ends.
+	// Log has the TCP segments, the inferred states of both ends, the UDP
+	// datagrams, and the ICMP messages about either.
 	Log trace.Log
-	// Packets is how many packets were read, Segments how many of them are TCP.
-	Packets, Segments int
+	// Packets is how many packets were read, Segments how many of them are TCP,
+	// Datagrams how many UDP and Errors how many ICMP messages about either.
+	Packets, Segments, Datagrams, Errors int
 	// Cut counts the segments of which the capture has only the beginning.
 	Cut int
 	// Other counts the packets that are no TCP segments, by what they are.

@@ -227,6 +227,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(saved(f, "handshake", "wire.pcapng"))
 	f.Add(saved(f, "simultaneous-close", "client.pcapng"))
 	f.Add(saved(f, "time-wait-reuse", "server.pcapng"))
+	f.Add(saved(f, "unreachable", "client.pcapng"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := capture.Read(bytes.NewReader(data))
 		if err != nil {
@@ -237,6 +238,11 @@ func FuzzRead(f *testing.F) {
 		capture.Patterns(a)
 		for i := range min(len(a.Connections()), 3) {
 			if _, err := a.Ladder(trace.Style{Connection: i, Unicode: true, Rules: true}).WriteTo(new(bytes.Buffer)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range min(len(a.Flows()), 3) {
+			if err := a.WriteFlow(new(bytes.Buffer), i, trace.Style{}); err != nil {
 				t.Fatal(err)
 			}
 		}
