@@ -47,12 +47,8 @@ func (r *runner) call(e *Event, end tcp.Time, slack time.Duration) error {
 	if err := r.start(); err != nil {
 		return err
 	}
-	handler, ok := handlers[c.Name]
-	if !ok {
-		return &unsupported{"system call " + c.Name}
-	}
 	p := &pendingCall{event: e, end: end, slack: slack}
-	try, err := handler(r, c, p)
+	try, err := r.dispatch(c, p)
 	if err != nil {
 		return err
 	}
@@ -69,6 +65,23 @@ func (r *runner) call(e *Event, end tcp.Time, slack time.Duration) error {
 	}
 	r.pending = p
 	return r.pump()
+}
+
+// dispatch finds out what a system call tries.
+func (r *runner) dispatch(c *Call, p *pendingCall) (attempt, error) {
+	handler, ok := handlers[c.Name]
+	if !ok {
+		return nil, &unsupported{"system call " + c.Name}
+	}
+	s := r.udpOf(c)
+	if s == nil {
+		return handler(r, c, p)
+	}
+	udp, ok := udpCalls[c.Name]
+	if !ok {
+		return nil, &unsupported{c.Name + " of UDP sockets"}
+	}
+	return udp(r, s, c)
 }
 
 // retry lets a waiting call go on; it reports whether that ended it.
@@ -181,6 +194,7 @@ func (c *Call) intArg(i int) (int64, error) {
 // descriptor is what a file descriptor stands for: one of these.
 type descriptor struct {
 	socket *socket
+	udp    *udpSocket
 	epoll  *epoll
 	pipe   *pipe
 	file   *file
@@ -204,6 +218,8 @@ func (r *runner) sock(c *Call, i int) (*socket, syscall.Errno, error) {
 		return nil, 0, err
 	case d == nil:
 		return nil, syscall.EBADF, nil
+	case d.udp != nil:
+		return nil, 0, &unsupported{c.Name + " of UDP sockets"}
 	case d.socket == nil:
 		return nil, syscall.ENOTSOCK, nil
 	}

@@ -17,6 +17,7 @@ type sentPacket struct {
 	ip       wire.IP
 	label    uint32 // IPv6 flow label
 	tcp      *tcpHeader
+	udp      *udpHeader
 	payload  []byte
 	icmp     icmpValue
 	consumed bool // a line of the script answered for it
@@ -52,6 +53,13 @@ func decode(at tcp.Time, b []byte) (*sentPacket, error) {
 			flags: uint16(seg.Flags), window: seg.Window, urgent: seg.Urgent, options: body[20:off],
 		}
 		s.payload = body[off:]
+	case wire.ProtoUDP:
+		var u wire.UDP
+		if d := p.ParseUDP(&s.ip, &u); d != wire.DropNone {
+			return nil, fmt.Errorf("a malformed datagram was sent: %v", d)
+		}
+		s.udp = &udpHeader{u.SrcPort, u.DstPort}
+		s.payload = body[8:]
 	default:
 		return nil, fmt.Errorf("a packet of protocol %d was sent", s.ip.Protocol)
 	}

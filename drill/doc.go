@@ -18,6 +18,9 @@
 // A setting in the middle of a script counts for the connections that begin after
 // it.
 //
+// UDP sockets have the calls that send and receive datagrams, without the error
+// queue and without poll.
+//
 // Known limits: one connection is under test at a time, as in packetdrill;
 // tunnels (GRE, MPLS, PSP) and SCTP are read but make a script unsupported, as
 // does every feature that the engine does not have. Unsupported is never

@@ -72,29 +72,7 @@ func (r *runner) inject(p *Packet) error {
 	if err := r.start(); err != nil {
 		return err
 	}
-	if p.UDP != nil {
-		return &unsupported{"UDP packets"}
-	}
-	if p.ICMP != nil && r.flow == nil {
-		return failf("no connection that an ICMP message could be about")
-	}
-	f, err := r.connection(p)
-	if err != nil {
-		return err
-	}
-	h := header{
-		src: f.tuple.RemoteAddr.Netip(), dst: f.tuple.LocalAddr.Netip(), proto: wire.ProtoTCP,
-		tos: p.IP.TOS | ecnBits[p.IP.ECN], ttl: p.IP.TTL, flow: p.IP.FlowLabel,
-	}
-	if p.Src.IsValid() {
-		h.src, h.dst = p.Src, p.Dst
-	}
-	var b []byte
-	if p.ICMP != nil {
-		b, err = r.icmpBytes(&h, f, p.ICMP)
-	} else {
-		b = r.tcpBytes(&h, f, p)
-	}
+	b, err := r.bytes(p)
 	if err != nil {
 		return err
 	}
@@ -107,6 +85,33 @@ func (r *runner) inject(p *Packet) error {
 	}
 	r.engine.Input(r.now, &w)
 	return r.pump()
+}
+
+// bytes makes a packet of the script one of the wire.
+func (r *runner) bytes(p *Packet) ([]byte, error) {
+	switch {
+	case p.UDP != nil:
+		return r.udpBytes(p), nil
+	case p.ICMP != nil && p.ICMP.Quotes && p.ICMP.Proto == wire.ProtoUDP:
+		return r.udpErrorBytes(p)
+	case p.ICMP != nil && r.flow == nil:
+		return nil, failf("no connection that an ICMP message could be about")
+	}
+	f, err := r.connection(p)
+	if err != nil {
+		return nil, err
+	}
+	h := header{
+		src: f.tuple.RemoteAddr.Netip(), dst: f.tuple.LocalAddr.Netip(), proto: wire.ProtoTCP,
+		tos: p.IP.TOS | ecnBits[p.IP.ECN], ttl: p.IP.TTL, flow: p.IP.FlowLabel,
+	}
+	if p.Src.IsValid() {
+		h.src, h.dst = p.Src, p.Dst
+	}
+	if p.ICMP != nil {
+		return r.icmpBytes(&h, f, p.ICMP)
+	}
+	return r.tcpBytes(&h, f, p), nil
 }
 
 // record keeps an injected packet for the conversation.
@@ -154,21 +159,8 @@ func (r *runner) tcpBytes(h *header, f *flow, p *Packet) []byte {
 // icmpBytes makes an ICMP message of the script one of the wire. It quotes a
 // packet that the host sent.
 func (r *runner) icmpBytes(h *header, f *flow, m *ICMP) ([]byte, error) {
-	ip6 := h.src.Is6()
-	v, ok := icmpLookup(ip6, m)
-	if !ok {
-		return nil, &unsupported{"icmp " + m.Type + " " + m.Code}
-	}
 	if m.Quotes && m.Proto != wire.ProtoTCP {
-		return nil, &unsupported{"ICMP about UDP"}
-	}
-	body := uint32(m.ID) << 16
-	if m.HasMTU {
-		body = uint32(m.MTU)
-	}
-	h.proto = wire.ProtoICMP
-	if ip6 {
-		h.proto = wire.ProtoICMPv6
+		return nil, &unsupported{fmt.Sprintf("ICMP about protocol %d", m.Proto)}
 	}
 	quote := header{src: h.dst, dst: h.src, proto: wire.ProtoTCP, ttl: 64}
 	data := quote.appendTCP(&tcpHeader{
@@ -179,11 +171,27 @@ func (r *runner) icmpBytes(h *header, f *flow, m *ICMP) ([]byte, error) {
 		// About the SYN.
 		binary.BigEndian.PutUint32(data[len(data)-16:], f.localISN)
 	}
+	return h.icmpMessage(m, data)
+}
+
+// icmpMessage makes an ICMP message with what it quotes.
+func (h *header) icmpMessage(m *ICMP, quote []byte) ([]byte, error) {
+	ip6 := h.src.Is6()
+	v, ok := icmpLookup(ip6, m)
+	if !ok {
+		return nil, &unsupported{"icmp " + m.Type + " " + m.Code}
+	}
+	body := uint32(m.ID) << 16
+	if m.HasMTU {
+		body = uint32(m.MTU)
+	}
+	h.proto = wire.ProtoICMP
 	room := 548 // RFC 1812, Section 4.3.2.3
 	if ip6 {
+		h.proto = wire.ProtoICMPv6
 		room = 1232
 	}
-	return h.appendICMP(v, body, data[:min(len(data), room)]), nil
+	return h.appendICMP(v, body, quote[:min(len(quote), room)]), nil
 }
 
 // next returns the index of the first packet, from the one at index from on,
@@ -192,7 +200,7 @@ func (r *runner) icmpBytes(h *header, f *flow, m *ICMP) ([]byte, error) {
 func (r *runner) next(f *flow, from int, hi tcp.Time) (int, error) {
 	find := func() bool {
 		for ; from < len(r.sent); from++ {
-			if s := r.sent[from]; !s.consumed && (s.tcp == nil) == (f == nil) && s.flow == f {
+			if s := r.sent[from]; !s.consumed && (s.tcp == nil) == (f == nil) && s.udp == nil && s.flow == f {
 				return true
 			}
 		}
@@ -212,11 +220,11 @@ const lookAhead = tcp.Time(3600e9)
 // expect compares a packet of the script with what the host sends from lo to
 // hi.
 func (r *runner) expect(p *Packet, lo, hi tcp.Time, slack time.Duration) error {
-	if p.UDP != nil {
-		return &unsupported{"UDP packets"}
-	}
 	if err := r.start(); err != nil {
 		return err
+	}
+	if p.UDP != nil {
+		return r.expectUDP(p, lo, hi, slack)
 	}
 	if p.ICMP != nil {
 		return r.expectICMP(p, lo, hi, slack)
@@ -304,6 +312,9 @@ func (s *sentPacket) text() string {
 	dir := "> "
 	if s.in {
 		dir = "< "
+	}
+	if s.udp != nil {
+		return dir + fmt.Sprintf("udp %d > %d (%d)", s.udp.srcPort, s.udp.dstPort, len(s.payload))
 	}
 	if s.tcp == nil {
 		return dir + "icmp " + icmpText(s.ip.Version == 6, s.icmp)

@@ -113,6 +113,9 @@ func (r *runner) poll(c *Call, p *pendingCall) (attempt, error) {
 			}
 		}
 		if d := r.fds[int(n.fd)]; d != nil {
+			if d.udp != nil {
+				return nil, &unsupported{"poll of UDP sockets"}
+			}
 			n.socket = d.socket
 		}
 		entries = append(entries, n)

@@ -35,6 +35,7 @@ type runner struct {
 	sent  []*sentPacket // both directions, in order
 	flows []*flow
 	flow  *flow // under test; nil while a listener is
+	udp   udpPath
 	port  uint16
 
 	fds        map[int]*descriptor
@@ -153,6 +154,11 @@ func (r *runner) close() {
 	for _, f := range r.flows {
 		if f.conn != nil {
 			f.conn.Abort(r.now)
+		}
+	}
+	for _, d := range r.fds {
+		if d.udp != nil && d.udp.sock != nil {
+			d.udp.sock.Close(r.now)
 		}
 	}
 	for r.engine.Output(r.now, &r.batch) {

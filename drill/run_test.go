@@ -122,7 +122,10 @@ func TestRunFailsControl(t *testing.T) {
 // What Trivet or this package does not have is named, and is no failure.
 func TestRunUnsupported(t *testing.T) {
 	for _, tt := range []struct{ text, reason string }{
-		{"0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3", "sockets of another type than SOCK_STREAM"},
+		{"0 socket(..., SOCK_RAW, IPPROTO_UDP) = 3", "sockets of another type than SOCK_STREAM and SOCK_DGRAM"},
+		{"0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n+0 setsockopt(3, SOL_IP, IP_RECVERR, [1], 4) = 0", "socket option IP_RECVERR of UDP sockets"},
+		{"0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n+0 poll([{fd=3, events=POLLIN, revents=0}], 1, 0) = 0", "poll of UDP sockets"},
+		{"0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n+0 listen(3, 1) = 0", "listen of UDP sockets"},
 		{"0 mmap(1) = 0", "system call mmap"},
 		{"--no_such\n0 close(3) = 0", "option --no_such"},
 		{"`sysctl -q net.ipv4.tcp_no_such=1`\n0 close(3) = 0", "sysctl tcp_no_such"},
@@ -133,7 +136,6 @@ func TestRunUnsupported(t *testing.T) {
 		{"`reboot now`\n0 close(3) = 0", "command reboot now"},
 		{"`nstat | grep x`\n0 close(3) = 0", "command nstat | grep x nstat"},
 		{"0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)", "gre packets"},
-		{"0 < udp 1 > 2 (10)", "UDP packets"},
 		{opened + "+0 recv(4, ..., 10, MSG_OOB) = 0", "urgent data"},
 		{opened + "+0 setsockopt(4, SOL_SOCKET, SO_TIMESTAMPING, [SOF_TIMESTAMPING_OPT_STATS|SOF_TIMESTAMPING_OPT_TSONLY], 4) = 0", "SOF_TIMESTAMPING_OPT_STATS"},
 		{opened + "+0 sendmsg(4, {msg_iov=[{..., 1}], msg_control=[{cmsg_type=IP_TTL, cmsg_data=1}]}, 0) = 1", "control message {cmsg_type=IP_TTL, cmsg_data=1}"},
@@ -240,6 +242,26 @@ func TestShellCommands(t *testing.T) {
 		}
 		if got := strings.Join(list, "|"); got != tt.want {
 			t.Errorf("shellCommands(%q) = %s, want %s", tt.text, got, tt.want)
+		}
+	}
+}
+
+// Datagrams are compared by their ports, length and bytes.
+func TestRunFailsUDP(t *testing.T) {
+	const bound = "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n+0 bind(3, ..., ...) = 0\n"
+	for _, tt := range []struct{ text, reason string }{
+		{"+0 > udp (1)", "nothing was sent"},
+		{"+0 sendto(3, ..., 9, 0, ..., ...) = 9\n+0 > udp (10)", "the datagram differs in length (expected 10, got 9)"},
+		{
+			"+0 sendto(3, ..., 9, 0, ..., ...) = 9\n+0 > udp 1 > 2 (9)",
+			"the datagram differs in source port (expected 1, got 8080), destination port (expected 2, got 8080)",
+		},
+		{"+0 sendto(3, ..., 9, 0, ..., ...) = 9\n+0 > [ttl 9] udp (9)", "the datagram differs in TTL (expected 9, got 64)"},
+		{"+0 sendto(3, ..., 9, 0, ..., ...) = 9\n+1 > udp (9)", "sent at 0.000000, expected at 1.000000"},
+		{"+0 < udp (5)\n+0 recv(3, ..., 9, 0) = 4", "recv returned 5, expected 4 "},
+	} {
+		if r := run(t, bound+tt.text, Options{}); r.Status != Fail || r.Reason != tt.reason {
+			t.Errorf("Run(%q) = %v: %s, want fail: %s", tt.text, r.Status, r.Reason, tt.reason)
 		}
 	}
 }

@@ -46,8 +46,11 @@ func (r *runner) socket(c *Call, _ *pendingCall) (attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	if kind&0xf == constants["SOCK_DGRAM"] && (proto == constants["IPPROTO_UDP"] || proto == 0) {
+		return r.socketUDP(c, kind&0x800 != 0)
+	}
 	if kind&0xf != constants["SOCK_STREAM"] {
-		return nil, &unsupported{"sockets of another type than SOCK_STREAM"}
+		return nil, &unsupported{"sockets of another type than SOCK_STREAM and SOCK_DGRAM"}
 	}
 	if proto == constants["IPPROTO_UDP"] {
 		return done(failed(syscall.EPROTONOSUPPORT)), nil
@@ -354,6 +357,10 @@ func (r *runner) fcntl(c *Call, _ *pendingCall) (attempt, error) {
 	if s == nil {
 		return done(failed(errno)), err
 	}
+	return r.fcntlOf(s, c)
+}
+
+func (r *runner) fcntlOf(s *socket, c *Call) (attempt, error) {
 	command, err := c.intArg(1)
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func drillRun(t *testing.T, dir string, args ...string) (status int, out, errs s
 func TestDrillStatus(t *testing.T) {
 	dir := scripts(t, map[string]string{
 		"a/good.pkt": passingScript, "a/ignored.txt": "x", "b/bad.pkt": failingScript,
-		"c/needs.pkt": "0 socket(..., SOCK_DGRAM, IPPROTO_UDP) = 3\n", "d/malformed.pkt": "0 > S 0:1(0)\n",
+		"c/needs.pkt": "0 socket(..., SOCK_RAW, IPPROTO_UDP) = 3\n", "d/malformed.pkt": "0 > S 0:1(0)\n",
 	})
 	for _, tt := range []struct {
 		args   string
