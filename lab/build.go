@@ -171,7 +171,7 @@ func (b *modelBuilder) inside(m *EventModel, e *tcp.Event) {
 		}
 	case tcp.EventDrop:
 		if e.Rule == tcp.NoRule {
-			m.Error = e.Drop.String()
+			m.Error, m.Text = e.Drop.String(), dropText(e.Drop)
 		}
 	}
 }
@@ -206,6 +206,8 @@ func (b *modelBuilder) segment(p *trace.Packet) SegmentModel {
 	}
 	r, ok := b.en[p.Number]
 	if !ok {
+		o := describeOther(p.Data)
+		m.Kind, m.Words, m.Text, m.Len = o.kind, o.words, o.text, o.len
 		return m
 	}
 	m.Connection, m.Kind, m.Words = r.Connection, r.Kind, r.Words

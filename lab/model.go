@@ -92,7 +92,8 @@ type SegmentModel struct {
 	Delayed   bool   `json:"delayed,omitempty"`
 	Marked    bool   `json:"marked,omitempty"`
 
-	// Of a TCP segment: relative numbers, and what is on the wire.
+	// Of a TCP segment: relative numbers, and what is on the wire. Of another
+	// packet, whose kind is "udp", "icmp", "igmp" or "ip": words, length and text.
 	Kind     string       `json:"kind,omitempty"`
 	Words    string       `json:"words,omitempty"` // packetdrill's grammar
 	Header   *HeaderModel `json:"header,omitempty"`

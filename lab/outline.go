@@ -38,12 +38,14 @@ type StateModel struct {
 	To         string `json:"to"`
 }
 
-// OutlineSegments are the TCP segments of a run in columns of equal length, with
-// what SegmentModel calls the same. From is the index of a host.
+// OutlineSegments are the packets of a run in columns of equal length, with what
+// SegmentModel calls the same. From and To are indices of hosts, -1 for what is
+// none, as the switch of a network; Connection is -1 for what is not TCP.
 type OutlineSegments struct {
 	Packet     []int    `json:"packet"`
 	Connection []int    `json:"connection"`
 	From       []int    `json:"from"`
+	To         []int    `json:"to"`
 	Sent       []int64  `json:"sent"`
 	Ended      []int64  `json:"ended"`
 	Kind       []string `json:"kind"`
@@ -141,7 +143,7 @@ func packetID(p *trace.Packet) int {
 func (b *outliner) segment(p *trace.Packet) int {
 	r, ok := b.run.remarksIn(trace.English)[p.Number]
 	if !ok {
-		return -1
+		r.Connection = -1
 	}
 	if b.seen[p] {
 		return r.Connection
@@ -154,17 +156,25 @@ func (b *outliner) segment(p *trace.Packet) int {
 	if p.Fate.Lost() {
 		lost = 1
 	}
+	kind, length := r.Kind, 0
+	if ok {
+		length = r.Segment.PayloadLen
+	} else {
+		o := describeOther(p.Data)
+		kind, length = o.kind, o.len
+	}
 	for _, block := range r.SACK {
 		s.SACK = append(s.SACK, [3]uint32{uint32(len(s.Packet)), block[0], block[1]})
 	}
 	s.Packet = append(s.Packet, packetID(p))
 	s.Connection = append(s.Connection, r.Connection)
 	s.From = append(s.From, b.host(p.From))
+	s.To = append(s.To, b.host(p.To))
 	s.Sent = append(s.Sent, b.run.since(p.Sent))
 	s.Ended = append(s.Ended, ended)
-	s.Kind = append(s.Kind, r.Kind)
+	s.Kind = append(s.Kind, kind)
 	s.Seq = append(s.Seq, r.Seq)
-	s.Len = append(s.Len, r.Segment.PayloadLen)
+	s.Len = append(s.Len, length)
 	s.Ack = append(s.Ack, r.Ack)
 	s.Window = append(s.Window, r.Window)
 	s.Repeats = append(s.Repeats, r.Repeats)

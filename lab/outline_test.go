@@ -40,14 +40,21 @@ func TestOutline(t *testing.T) {
 			if states != len(o.States) || len(o.Steps) != len(m.Steps) {
 				t.Errorf("%d changes of state and %d steps, want %d and %d", len(o.States), len(o.Steps), states, len(m.Steps))
 			}
-			tcpSegments := 0
-			for _, s := range m.Segments {
-				if s.Header != nil {
-					tcpSegments++
+			if got := len(o.Segments.Packet); got != len(m.Segments) {
+				t.Errorf("%d segments, want %d", got, len(m.Segments))
+			}
+			for i, s := range m.Segments {
+				if s.Kind == "" || s.Words == "" || s.Text.EN == "" || s.Text.ZH == "" {
+					t.Errorf("segment %d says %q, %q and %v of itself, want all of it", s.Number, s.Kind, s.Words, s.Text)
+				}
+				if s.Kind != o.Segments.Kind[i] || s.Len != o.Segments.Len[i] || s.Connection != o.Segments.Connection[i] {
+					t.Errorf("segment %d is a %s of %d bytes, want %s of %d", s.Number, o.Segments.Kind[i], o.Segments.Len[i], s.Kind, s.Len)
 				}
 			}
-			if got := len(o.Segments.Packet); got != tcpSegments {
-				t.Errorf("%d segments, want %d", got, tcpSegments)
+			for i, e := range m.Events {
+				if e.Kind == "drop" && (e.Text.EN == "" || e.Text.ZH == "") {
+					t.Errorf("event %d, a drop, does not say why", i)
+				}
 			}
 		})
 	}
