@@ -1,47 +1,52 @@
 import { defineConfig } from "@playwright/test";
 
-// The page as the lab serves it, in Debian's browser: light and Chinese, dark and
-// English, on a phone with reduced motion.
-const port = 8431;
+// The tests run in Debian's chromium against the command itself, built anew.
+const port = 18417;
 
 export default defineConfig({
   testDir: "tests",
-  outputDir: "test-results",
-  timeout: 30_000,
-  workers: 2,
+  outputDir: "test-results/failures",
   fullyParallel: true,
+  workers: 2,
+  forbidOnly: !!process.env.CI,
   reporter: [["list"]],
+  timeout: 20_000,
   use: {
     baseURL: `http://127.0.0.1:${port}`,
+    screenshot: "only-on-failure",
     launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: ["--no-sandbox"],
+      executablePath: "/usr/bin/chromium",
+      args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
     },
-  },
-  webServer: {
-    command: `go run ../../cmd/trivet lab serve --listen 127.0.0.1:${port}`,
-    url: `http://127.0.0.1:${port}/`,
-    timeout: 120_000,
   },
   projects: [
     {
       name: "light-zh",
-      use: { locale: "zh-CN", colorScheme: "light", viewport: { width: 1440, height: 1000 } },
+      testMatch: ["page.spec.ts", "axe.spec.ts"],
+      use: { locale: "zh-CN", colorScheme: "light", viewport: { width: 1440, height: 900 } },
     },
     {
       name: "dark-en",
-      use: { locale: "en-GB", colorScheme: "dark", viewport: { width: 1440, height: 1000 } },
+      testMatch: "*.spec.ts",
+      use: { locale: "en-US", colorScheme: "dark", viewport: { width: 1440, height: 900 } },
     },
     {
       name: "phone",
+      testMatch: ["page.spec.ts", "axe.spec.ts"],
       use: {
-        locale: "en-GB",
-        colorScheme: "light",
-        viewport: { width: 390, height: 844 },
-        hasTouch: true,
-        isMobile: true,
+        locale: "zh-CN",
         contextOptions: { reducedMotion: "reduce" },
+        viewport: { width: 390, height: 844 },
+        isMobile: true,
+        hasTouch: true,
       },
     },
+    { name: "screenshots", testMatch: "screenshots.ts", use: { viewport: { width: 1600, height: 1000 } } },
   ],
+  webServer: {
+    command: `go build -o test-results/trivet ../../cmd/trivet && exec test-results/trivet lab serve --listen 127.0.0.1:${port} --out test-results/out`,
+    url: `http://127.0.0.1:${port}/`,
+    timeout: 180_000,
+    gracefulShutdown: { signal: "SIGTERM", timeout: 5000 },
+  },
 });

@@ -1,3 +1,4 @@
+import { Glyph, type GlyphName } from "./glyph";
 import { memo } from "./memo";
 import type { Columns } from "./ladder";
 import type { Segment } from "./model";
@@ -16,24 +17,28 @@ interface Props {
   detail?: Segment;
 }
 
-/** What a segment looks like: a class for its colour, a shape at its beginning. */
-export function look(kind: string, repeats: number): { class: string; shape: string } {
-  if (repeats) return { class: "again", shape: "↻" };
+/** What a packet looks like: a class for its colour, a shape at its beginning. */
+export function look(kind: string, repeats: number): GlyphName {
+  if (repeats) return "again";
   switch (kind) {
     case "syn":
     case "syn-ack":
-      return { class: "syn", shape: "◆" };
+      return "syn";
     case "fin":
-      return { class: "fin", shape: "■" };
-    case "reset":
-      return { class: "rst", shape: "✖" };
     case "data":
-      return { class: "data", shape: "●" };
+    case "udp":
+      return kind;
+    case "reset":
+      return "rst";
     case "keep-alive":
     case "window-probe":
-      return { class: "probe", shape: "○" };
+      return "probe";
+    case "icmp":
+    case "igmp":
+    case "ip":
+      return "control";
   }
-  return { class: "ack", shape: "▸" };
+  return "ack";
 }
 
 /** One segment on its way from host to host, down with time. */
@@ -42,7 +47,7 @@ function ArrowOf({ run, segment, y1, y2, columns: c, cursor, chosen, detail }: P
   const { kind, repeats } = { kind: s.kind[segment], repeats: s.repeats[segment] };
   const lost = s.lost[segment] === 1;
   const from = s.from[segment];
-  const to = detail ? run.hostIndex(detail.to) : from === 0 ? 1 : 0;
+  const to = s.to[segment];
   const x1 = c.x[from] ?? c.width / 2;
   const full = c.x[to] ?? c.width / 2;
   const x2 = lost ? x1 + (full - x1) * 0.62 : full;
@@ -57,7 +62,7 @@ function ArrowOf({ run, segment, y1, y2, columns: c, cursor, chosen, detail }: P
   const steep = angle > 12;
   const tx = x1 + (right ? 16 : -16);
   const turn = steep ? "" : `rotate(${right ? angle : -angle} ${x1} ${y1})`;
-  const names = ["arrow", style.class, later && "later", chosen && "chosen", lost && "lost"];
+  const names = ["arrow", style, later && "later", chosen && "chosen", lost && "lost"];
   return (
     <g
       class={names.filter(Boolean).join(" ")}
@@ -69,9 +74,7 @@ function ArrowOf({ run, segment, y1, y2, columns: c, cursor, chosen, detail }: P
       <line class="hit" x1={x1} y1={y1} x2={x2} y2={y2} />
       <line class="ghost" x1={x1} y1={y1} x2={x2} y2={y2} />
       {share > 0 && <line class="way" x1={x1} y1={y1} x2={mx} y2={my} />}
-      <text class="shape" x={x1 + (right ? 6 : -6)} y={y1 + 4} text-anchor="middle">
-        {style.shape}
-      </text>
+      <Glyph name={style} x={x1 + (right ? 8 : -8)} y={y1} flip={!right} />
       {lost ? (
         <path class="end" d={`M${x2 - 6} ${y2 - 6}l12 12m0 -12l-12 12`} />
       ) : (
@@ -83,7 +86,7 @@ function ArrowOf({ run, segment, y1, y2, columns: c, cursor, chosen, detail }: P
       )}
       {share > 0 && share < 1 && <circle class="token" cx={mx} cy={my} r={5} />}
       <text class="label" x={tx} y={y1 - 4} text-anchor={right ? "start" : "end"} transform={turn}>
-        {label(run, segment, detail)}
+        {label(run, segment, c.apart < 170, detail)}
       </text>
     </g>
   );
@@ -93,10 +96,11 @@ function turnHead(x: number, y: number, right: boolean, angle: number): string {
   return `rotate(${right ? angle : -angle} ${x} ${y})`;
 }
 
-/** "#5 P. 1:62(61) ack 1": without options, which the inspector has. */
-function label(run: Run, i: number, detail?: Segment): string {
+/** "#5 P. 1:62(61) ack 1": without options, which the inspector has; "#5 P." where there is little room. */
+function label(run: Run, i: number, narrow: boolean, detail?: Segment): string {
   const s = run.outline.segments;
   const number = `#${Math.abs(s.packet[i])}${s.packet[i] < 0 ? "′" : ""}`;
+  if (narrow) return `${number} ${detail?.words?.split(" ")[0] ?? s.kind[i]}`;
   if (!detail?.words) return `${number} ${s.kind[i]} ${s.seq[i]}(${s.len[i]})`;
   const marks =
     (detail.corrupted ? " ⚡" : "") + (detail.delayed ? " ⏳" : "") + (detail.marked ? " CE" : "");

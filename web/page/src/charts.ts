@@ -1,5 +1,6 @@
 import type uPlot from "uplot";
 import type { Key } from "./catalogue";
+import { t } from "./language";
 import type { Queue, Series } from "./model";
 import type { Run } from "./run";
 import { timeSequence } from "./timesequence";
@@ -32,7 +33,7 @@ const shapes = ["━", "╍", "┉", "┅"];
 
 /** A line whose points each hold until the next. */
 function stepped(rows: { name: string; values: number[] }[], time: number[]): Drawing {
-  const data = [time.map((t) => t / 1e9), ...rows.map((r) => r.values)] as uPlot.AlignedData;
+  const data = [time.map((ns) => ns / 1e9), ...rows.map((r) => r.values)] as uPlot.AlignedData;
   const series = rows.map((r, i) => ({
     label: r.name,
     stroke: () => color(`--ink-${i + 1}`),
@@ -88,8 +89,8 @@ function queues(run: Run, connection: number, side: number): Drawing {
   if (!q) return { data: [[]], series: [], legend: [] };
   return stepped(
     [
-      { name: "SYN queue", values: q.syn_queue },
-      { name: "accept queue", values: q.accept },
+      { name: t("synQueue"), values: q.syn_queue },
+      { name: t("acceptQueue"), values: q.accept },
       { name: "TIME-WAIT", values: q.time_waits },
     ],
     q.time,
@@ -119,8 +120,8 @@ export const charts: Record<ChartName, Chart> = {
     make: fromSeries((s) => [
       { name: "SND.WND", values: s.snd_wnd },
       { name: "RCV.WND", values: s.rcv_wnd },
-      { name: "unread", values: s.unread },
-      { name: "not sent", values: s.not_sent },
+      { name: t("unread"), values: s.unread },
+      { name: t("notSent"), values: s.not_sent },
     ]),
   },
   queues: { title: "graphQueues", make: queues },

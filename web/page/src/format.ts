@@ -12,7 +12,7 @@ export function wait(ns: number): string {
 
 /** Nanoseconds in the notation of Go's durations, exactly. */
 export function duration(ns: number): string {
-  return `${ns}ns`;
+  return `${ns / 1e6}ms`;
 }
 
 function round(x: number): string {

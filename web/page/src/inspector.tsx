@@ -1,8 +1,9 @@
 import { seconds, value, wait } from "./format";
-import { t } from "./language";
+import { inLanguage, t } from "./language";
 import type { Event, Header, Part, Segment } from "./model";
 import { variables, type Run } from "./run";
 import { Say } from "./say";
+import { fateWords } from "./sentence";
 import { at, partOf, run } from "./store";
 
 /** All about the segment at the cursor, and about the moment. */
@@ -36,7 +37,11 @@ function segmentOf(r: Run, row: number): Segment | undefined {
 
 function About({ segment: s, now, run: r, row }: { segment: Segment; now: number; run: Run; row: number }) {
   const flying = r.inFlight(row, now);
-  const fate = flying ? t("inFlight") : s.lost ? `${t("lost")}: ${s.fate}` : t("arrived");
+  const fate = flying
+    ? t("inFlight")
+    : s.lost
+      ? `${t("lost")}: ${inLanguage(fateWords(s.fate))}`
+      : t("arrived");
   return (
     <>
       <p class="words">
@@ -164,7 +169,7 @@ function Variables({ run: r, part, event }: { run: Run; part: Part; event: Event
               const changed = before[f.name] !== after[f.name];
               return (
                 <tr key={f.name} class={changed ? "changed" : ""}>
-                  <th scope="row" title={f.text.en}>
+                  <th scope="row" title={inLanguage(f.text)}>
                     {f.name}
                   </th>
                   <td class="number">{value(before[f.name], f.unit)}</td>

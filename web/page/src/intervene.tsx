@@ -19,11 +19,26 @@ export function Interventions() {
   const r = run.value;
   if (!r) return null;
   const row = flying();
-  const number = row < 0 ? 0 : Math.abs(r.outline.segments.packet[row]);
+  const number = row < 0 ? 0 : Math.max(r.outline.segments.packet[row], 0);
   const when = moment();
   return (
     <section class="panel interventions" aria-label={t("interventions")}>
-      <h2>{t("interventions")}</h2>
+      <div class="bar">
+        <h2>{t("interventions")}</h2>
+        <span class="pushed">
+          <button type="button" disabled={!canUndo.value} onClick={() => travel(-1)} aria-keyshortcuts="U">
+            ↶ {t("undo")}
+          </button>
+          <button
+            type="button"
+            disabled={!canRedo.value}
+            onClick={() => travel(1)}
+            aria-keyshortcuts="Shift+U"
+          >
+            ↷ {t("redo")}
+          </button>
+        </span>
+      </div>
       <div class="row" role="group" aria-label={`${t("inspector")} ${number ? `#${number}` : ""}`}>
         <b>{number ? `#${number} ${t("inFlight")}:` : t("notInFlight")}</b>
         {number > 0 && (
@@ -40,24 +55,28 @@ export function Interventions() {
         )}
       </div>
       <div class="row" role="group" aria-label={t("inject")}>
+        <HostChoice label={t("injectFrom")} choice={injectFrom} />
         {["rst", "syn", "ack"].map((what) => (
           <button
             type="button"
             key={what}
+            aria-label={`${t("inject")} ${what.toUpperCase()}`}
             onClick={() => intervene(`at ${when} inject ${what} from ${injectFrom.value}`)}
           >
-            {t("inject")} {what.toUpperCase()}
+            {what.toUpperCase()}
           </button>
         ))}
-        <HostChoice label={t("from")} choice={injectFrom} />
       </div>
       <div class="row" role="group" aria-label={t("host")}>
+        <HostChoice label={t("host")} choice={actOn} />
         {(["close", "crash", "stop-reading"] as const).map((what) => (
           <button type="button" key={what} onClick={() => intervene(`at ${when} ${what} ${actOn.value}`)}>
             {t(what === "stop-reading" ? "stopReading" : what)}
           </button>
         ))}
-        <HostChoice label={t("host")} choice={actOn} />
+      </div>
+      <div class="row" role="group" aria-label={t("cable")}>
+        {t("cable")}
         <button type="button" onClick={() => intervene(`at ${when} unplug`)}>
           {t("unplug")}
         </button>
@@ -85,35 +104,24 @@ function HostChoice({ label, choice }: { label: string; choice: { value: string 
 /** What was done so far, each to be taken back. */
 function Done() {
   const r = recipe.value;
+  if (r.do.length === 0) return null;
   return (
     <>
-      <div class="row">
-        <button type="button" disabled={!canUndo.value} onClick={() => travel(-1)} aria-keyshortcuts="U">
-          ↶ {t("undo")}
-        </button>
-        <button type="button" disabled={!canRedo.value} onClick={() => travel(1)}>
-          ↷ {t("redo")}
-        </button>
-      </div>
-      {r.do.length > 0 && (
-        <>
-          <h3>{t("done")}</h3>
-          <ul class="done">
-            {r.do.map((text, i) => (
-              <li key={text + i}>
-                <code>{text}</code>{" "}
-                <button
-                  type="button"
-                  aria-label={`${t("remove")}: ${text}`}
-                  onClick={() => setRecipe({ ...r, do: r.do.filter((_, k) => k !== i) })}
-                >
-                  ✕
-                </button>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
+      <h3>{t("done")}</h3>
+      <ul class="done">
+        {r.do.map((text, i) => (
+          <li key={text + i}>
+            <code>{text}</code>{" "}
+            <button
+              type="button"
+              aria-label={`${t("remove")}: ${text}`}
+              onClick={() => setRecipe({ ...r, do: r.do.filter((_, k) => k !== i) })}
+            >
+              ✕
+            </button>
+          </li>
+        ))}
+      </ul>
     </>
   );
 }

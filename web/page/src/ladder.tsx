@@ -2,27 +2,30 @@ import { computed, signal, useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Arrow } from "./arrow";
 import { wait, seconds } from "./format";
+import { Glyph, type GlyphName } from "./glyph";
 import { Lanes } from "./lanes";
 import { t } from "./language";
 import { firstFrom, layOut, yOfEvent, type Layout } from "./layout";
 import { Kind, type Run } from "./run";
 import { at, connection, filter, partOf, run, seekTo } from "./store";
+import { eventSentence } from "./sentence";
 import type { Filter } from "./layout";
 
-const overscan = 200; // pixels that are drawn above and below what is seen
+export const overscan = 200; // pixels that are drawn above and below what is seen
 const most = 600; // arrows drawn at once
 
 /** The columns of the ladder. */
 export interface Columns {
   width: number;
   gutter: number;
+  apart: number; // from host to host
   x: number[]; // of each host
 }
 
 function columns(width: number, hosts: number): Columns {
-  const gutter = width < 560 ? 88 : 116;
-  const step = hosts > 1 ? (width - 2 * gutter) / (hosts - 1) : 0;
-  return { width, gutter, x: Array.from({ length: hosts }, (_, i) => gutter + i * step) };
+  const gutter = width < 480 || hosts > 4 ? 88 : 130;
+  const apart = hosts > 1 ? (width - 2 * gutter) / (hosts - 1) : 0;
+  return { width, gutter, apart, x: Array.from({ length: hosts }, (_, i) => gutter + i * apart) };
 }
 
 const size = signal({ width: 640, height: 480 });
@@ -51,7 +54,7 @@ export function Ladder() {
         class="scroll"
         ref={box}
         tabIndex={0}
-        role="region"
+        role="group"
         aria-label={t("ladder")}
         onScroll={(e) => (scroll.value = e.currentTarget.scrollTop)}
       >
@@ -97,9 +100,11 @@ function LadderHead() {
         {r?.model.hosts.map((h, i) => (
           <text key={h.name} x={c.x[i]} y={14} text-anchor="middle">
             <tspan class="host">{h.name}</tspan>
-            <tspan class="faint" x={c.x[i]} dy={14}>
-              {h.addr}
-            </tspan>
+            {c.apart > 76 && (
+              <tspan class="faint" x={c.x[i]} dy={14}>
+                {h.addr}
+              </tspan>
+            )}
           </text>
         ))}
       </svg>
@@ -113,8 +118,10 @@ function useFollow(box: { current: HTMLDivElement | null }) {
   useEffect(() => {
     const e = box.current!;
     const height = e.clientHeight;
-    if (y.value < e.scrollTop + 30 || y.value > e.scrollTop + height - 60)
-      e.scrollTop = y.value - height * 0.6;
+    if (y.value >= e.scrollTop + 30 && y.value <= e.scrollTop + height - 60) return;
+    const top = Math.max(0, y.value - height * 0.6);
+    // What is further than a screen away is jumped to.
+    e.scrollTo({ top, behavior: Math.abs(top - e.scrollTop) > height ? "instant" : "auto" });
   }, [y.value]);
 }
 
@@ -135,11 +142,11 @@ function Drawing({ run: r, layout: l }: { run: Run; layout: Layout }) {
         role="list"
         aria-label={t("ladder")}
       >
+        <line class="cursor" x1={50} x2={width - 50} y1={cursor} y2={cursor} aria-hidden="true" />
         <Lanes run={r} layout={l} columns={c} begin={begin} end={end} cursor={cursor} />
         <Breaks layout={l} columns={c} begin={begin} end={end} />
         <Arrows run={r} layout={l} columns={c} begin={begin} end={end} cursor={cursor} />
         <Marks run={r} layout={l} columns={c} begin={begin} end={end} />
-        <line class="cursor" x1={0} x2={width} y1={cursor} y2={cursor} aria-hidden="true" />
       </svg>
     </div>
   );
@@ -162,8 +169,12 @@ function Breaks({ layout: l, columns: c, begin, end }: View) {
             {c.x.map((x) => (
               <path key={x} d={zigzag(x, b.y + b.height / 2)} />
             ))}
-            <text x={c.width / 2} y={b.y + b.height / 2 + 4} text-anchor="middle">
-              · · · {wait(b.wait)} {t("later")} · · ·
+            <text
+              x={(c.x[0] + c.x[Math.min(1, c.x.length - 1)]) / 2}
+              y={b.y + b.height / 2 + 4}
+              text-anchor="middle"
+            >
+              {c.apart < 170 ? wait(b.wait) : `· · · ${wait(b.wait)} ${t("later")} · · ·`}
             </text>
           </g>
         ))}
@@ -219,19 +230,20 @@ function Marks({ run: r, layout: l, columns: c, begin, end }: View & { run: Run 
     const part = partOf(event);
     const e = part?.events[event - part.window.first_event];
     const right = host[event] === c.x.length - 1;
-    const shape = { c: "▷", t: "⏱", d: "⊘" }[k];
+    const shape: GlyphName = k === Kind.call ? "call" : k === Kind.timer ? "timer" : "drop";
     const words = e?.timer ?? (e?.call ? `${e.call}()` : (e?.rule ?? e?.error ?? ""));
-    const x = (c.x[host[event]] ?? c.width / 2) + (right ? -12 : 12);
+    const x = (c.x[host[event]] ?? c.width / 2) + (right ? -14 : 14);
     list.push(
       <g
         key={event}
         class={`mark ${event > at.value ? "later" : ""}`}
         role="listitem"
-        aria-label={`${seconds(r.time[event])} s ${e?.host ?? ""} ${words}`}
+        aria-label={`${seconds(r.time[event])} s ${e && part ? eventSentence(e, part) : words}`}
         onClick={() => seekTo(event)}
       >
-        <text x={x} y={l.y[i] + 4} text-anchor={right ? "end" : "start"}>
-          {right ? `${words} ${shape}` : `${shape} ${words}`}
+        <Glyph name={shape} x={x} y={l.y[i]} flip={right} />
+        <text x={x + (right ? -9 : 9)} y={l.y[i] + 4} text-anchor={right ? "end" : "start"}>
+          {words}
         </text>
       </g>,
     );

@@ -24,11 +24,11 @@ export interface Layout {
 }
 
 const top = 16;
-const lineHeight = 18; // for rows with words on the same side
+const lineHeight = 22; // for rows with words on the same side
 const closeBy = 8; // for others
 const stretch = 60; // pixels for the time that a segment usually takes
 const longest = 84;
-const breakHeight = 48;
+const breakHeight = 36;
 const breakFrom = 12; // usual flights
 
 /** A test whether a connection is to be drawn. */
@@ -39,7 +39,8 @@ export function included(run: Run, filter: Filter, chosen: number): (connection:
 }
 
 export function layOut(run: Run, filter: Filter, chosen: number): Layout {
-  const { kind, host, connection } = run.outline;
+  const { kind, host } = run.outline;
+  const { connection } = run;
   const shows = included(run, filter, chosen);
   const rows: number[] = [];
   const ys: number[] = [];

@@ -27,15 +27,19 @@ function Page() {
           <StepPanel />
           <Ladder />
         </div>
-        <div class="right">
-          <States />
-          <Interventions />
-          <Inspector />
-          <Sockets />
-          <Graphs />
-          <Results />
-          <Share />
-          <Keys />
+        <div class="sides">
+          <div class="side">
+            <States />
+            <Interventions />
+            <Graphs />
+          </div>
+          <div class="side">
+            <Sockets />
+            <Inspector />
+            <Results />
+            <Share />
+            <Keys />
+          </div>
         </div>
       </main>
       <Transport />

@@ -210,6 +210,7 @@ export interface Outline {
     packet: number[];
     connection: number[];
     from: number[];
+    to: number[];
     sent: number[];
     ended: number[];
     kind: string[];

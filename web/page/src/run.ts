@@ -26,6 +26,8 @@ export class Run {
   /** The events at which a packet was sent, and arrived or was lost; by row, -1 for none. */
   readonly sentAt: Int32Array;
   readonly endedAt: Int32Array;
+  /** The connection of each event, -1 for none: that of the packet where a host drops what it was sent. */
+  readonly connection: number[];
   /** The nanoseconds that a segment usually takes, to scale drawings by. */
   readonly flight: number;
 
@@ -53,6 +55,7 @@ export class Run {
       else this.endedAt[row] = i;
     }
     this.adoptDuplicates();
+    this.connection = this.ownersOfDrops();
     this.flight = usualFlight(outline);
   }
 
@@ -64,7 +67,22 @@ export class Run {
     }
   }
 
-  /** The row of a packet in outline.segments, -1 if it is none of TCP. */
+  /** A drop is no event of a connection, but what was dropped had arrived just before. */
+  private ownersOfDrops(): number[] {
+    const { kind, host, connection } = this.outline;
+    const owners = [...connection];
+    for (let i = 0; i < this.count; i++) {
+      if (kind[i] !== Kind.drop || connection[i] >= 0) continue;
+      for (let k = i - 1; k >= 0 && this.time[k] === this.time[i]; k--) {
+        if (kind[k] !== Kind.arrive || host[k] !== host[i]) continue;
+        owners[i] = connection[k];
+        break;
+      }
+    }
+    return owners;
+  }
+
+  /** The row of a packet in outline.segments, -1 for none. */
   rowOf(packet: number): number {
     return packet === 0 ? -1 : (this.row.get(packet) ?? -1);
   }
@@ -124,6 +142,12 @@ export class Run {
   /** Whether a segment was on its way after an event. */
   inFlight(row: number, event: number): boolean {
     return row >= 0 && this.sentAt[row] <= event && (this.endedAt[row] < 0 || this.endedAt[row] > event);
+  }
+
+  /** Whether hosts take part that the connections of the story do not know: attackers, other machines. */
+  strangers(): boolean {
+    const known = new Set(this.model.connections.filter((c) => c.shown).flatMap((c) => c.hosts));
+    return this.model.hosts.some((h) => !known.has(h.name));
   }
 
   /** The connection that is drawn at first. */

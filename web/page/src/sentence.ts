@@ -1,22 +1,41 @@
 import { wait } from "./format";
 import { inLanguage } from "./language";
-import type { Event, Part, Segment } from "./model";
+import type { Event, Part, Segment, Text } from "./model";
+
+const fates: Record<string, string> = {
+  "in flight": "在途",
+  delivered: "已到达",
+  "random loss": "随机丢包",
+  "queue full": "队列已满",
+  unplugged: "链路已断开",
+  "dropped on purpose": "人为丢弃",
+  "too large": "超过链路的 MTU",
+  "dropped by the queue": "被队列管理丢弃",
+};
+
+/** What became of a segment. */
+export function fateWords(fate: string): Text {
+  return { en: fate, zh: fates[fate] ?? fate };
+}
 
 /** A segment as a sentence, for those who hear the ladder. */
 export function segmentSentence(s: Segment): string {
-  const flags = s.header?.flags.join(", ") ?? s.kind ?? "";
+  const what = s.header
+    ? { en: `Segment ${s.number}`, zh: `报文段 ${s.number}` }
+    : { en: `Packet ${s.number}`, zh: `数据包 ${s.number}` };
+  const flags = s.header?.flags.join(", ") ?? s.words ?? "";
   const fate =
     s.ended < 0
       ? { en: "on its way", zh: "在途" }
       : s.lost
-        ? { en: `lost (${s.fate})`, zh: `丢失（${s.fate}）` }
+        ? { en: `lost (${fateWords(s.fate).en})`, zh: `丢失（${fateWords(s.fate).zh}）` }
         : { en: `arrives after ${wait(s.ended - s.sent)}`, zh: `${wait(s.ended - s.sent)} 后到达` };
   const again = s.repeats
     ? { en: ` It is #${s.repeats} again.`, zh: `它是 #${s.repeats} 的重传。` }
     : { en: "", zh: "" };
   return inLanguage({
-    en: `Segment ${s.number} from ${s.from} to ${s.to}: ${flags}, ${s.len} bytes, ${fate.en}.${again.en} ${s.text.en}`,
-    zh: `报文段 ${s.number}，${s.from} 到 ${s.to}：${flags}，${s.len} 字节，${fate.zh}。${again.zh}${s.text.zh}`,
+    en: `${what.en} from ${s.from} to ${s.to}: ${flags}, ${s.len} bytes, ${fate.en}.${again.en} ${s.text.en}`,
+    zh: `${what.zh}，${s.from} 到 ${s.to}：${flags}，${s.len} 字节，${fate.zh}。${again.zh}${s.text.zh}`,
   });
 }
 
@@ -31,8 +50,8 @@ export function eventSentence(e: Event, part: Part): string {
     };
     const w = words[e.kind as "arrive" | "lose"];
     return inLanguage({
-      en: `Segment ${s.number} ${w.en} ${s.to}: ${s.text.en}`,
-      zh: `报文段 ${s.number} ${w.zh} ${s.to}：${s.text.zh}`,
+      en: `${s.header ? "Segment" : "Packet"} ${s.number} ${w.en} ${s.to}: ${s.text.en}`,
+      zh: `${s.header ? "报文段" : "数据包"} ${s.number} ${w.zh} ${s.to}：${s.text.zh}`,
     });
   }
   const who = e.host ? `${e.host}: ` : "";

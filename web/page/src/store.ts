@@ -83,6 +83,7 @@ async function show(id: string) {
       parts.set(0, signal(next.model));
       run.value = next;
       at.value = same ? Math.min(at.value, next.count - 1) : 0;
+      if (!same) filter.value = next.strangers() ? "all" : "shown";
       if (!same || connection.value >= next.model.connections.length)
         connection.value = next.firstConnection();
       problem.value = "";

@@ -1,5 +1,6 @@
 import type uPlot from "uplot";
 import type { Drawing } from "./charts";
+import { t } from "./language";
 import type { Run } from "./run";
 import { color } from "./theme";
 
@@ -44,10 +45,10 @@ export function timeSequence(run: Run, connection: number, side: number): Drawin
     series: [{ show: true, stroke: "transparent", points: { show: false } }],
     paint: (u) => paintGlyphs(u, run, glyphs),
     legend: [
-      { name: "data", ink: 1, shape: "┃" },
-      { name: "sent again R", ink: 4, shape: "┃" },
+      { name: t("data"), ink: 1, shape: "┃" },
+      { name: `${t("retransmission")} R`, ink: 4, shape: "┃" },
       { name: "ACK", ink: 2, shape: "━" },
-      { name: "window", ink: 3, shape: "┉" },
+      { name: t("window"), ink: 3, shape: "┉" },
       { name: "SACK", ink: 5, shape: "┃" },
     ],
   };

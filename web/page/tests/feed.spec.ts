@@ -1,0 +1,49 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { expect, test } from "@playwright/test";
+import { open } from "./page";
+
+/** A server of the test's own, at a port (0: any that is free); resolves to where it is. */
+async function serve(port: number): Promise<[ChildProcess, string]> {
+  const child = spawn("test-results/trivet", ["lab", "serve", "--listen", `127.0.0.1:${port}`]);
+  const [said] = await once(child.stdout, "data");
+  return [child, /http:\S+/.exec(String(said))![0]];
+}
+
+test("a lost feed says so, and comes back", async ({ page }) => {
+  let [child, url] = await serve(0);
+  try {
+    await page.goto(`${url}#scenario=handshake`);
+    const feed = page.locator(".feed");
+    await expect(feed).not.toHaveClass(/lost/);
+    child.kill();
+    await once(child, "exit");
+    await expect(feed).toHaveClass(/lost/);
+    await expect(feed).toHaveText(/Trying again|正在重试/);
+    [child] = await serve(Number(new URL(url).port));
+    await expect(feed).not.toHaveClass(/lost/, { timeout: 10_000 });
+    await page.locator("#scenario").selectOption("lost-syn");
+    await expect(page.locator(".arrow.lost")).toHaveCount(1);
+  } finally {
+    child.kill();
+  }
+});
+
+test("a tab has one feed, whatever is played", async ({ page }) => {
+  const feeds: string[] = [];
+  page.on("request", (r) => {
+    if (r.url().includes("/api/feed")) feeds.push(r.url());
+  });
+  await open(page, "handshake");
+  for (const name of ["lost-syn", "refused", "simultaneous-open"]) {
+    await page.locator("#scenario").selectOption(name);
+    await expect(page).toHaveURL(new RegExp(name));
+  }
+  expect(feeds).toHaveLength(1);
+});
+
+test("runs are saved into the output folder, by name", async ({ page }) => {
+  await open(page, "handshake");
+  await page.getByRole("button", { name: /output folder|输出目录/ }).click();
+  await expect(page.locator(".share [role=status]")).toHaveText(/handshake-[0-9a-f]+$/);
+});
