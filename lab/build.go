@@ -12,16 +12,9 @@ import (
 
 // Model returns the run as data, or the part of it that the window asks for.
 func (r *Run) Model(w Window) *Model {
-	b := modelBuilder{
-		run: r, analysis: r.Analysis(), segments: map[*trace.Packet]int{}, snapshots: map[int]int{},
-		latest: map[[2]any]*latest{},
-	}
-	b.en, b.zh = r.remarksIn(trace.English), r.remarksIn(trace.Chinese)
-	b.model = &Model{
-		Format: modelFormat, Recipe: r.Recipe, Scenario: r.Scenario.Info(), Params: map[string]string{},
-		End: r.since(r.End), Checks: r.Checks, Passed: r.Passed(), Fields: fields,
-		Segments: []SegmentModel{}, Events: []EventModel{}, Steps: []StepModel{},
-	}
+	b := r.newBuilder()
+	b.model.Format, b.model.Recipe, b.model.Scenario = modelFormat, r.Recipe, r.Scenario.Info()
+	b.model.End, b.model.Checks, b.model.Passed, b.model.Fields = r.since(r.End), r.Checks, r.Passed(), fields
 	for name, v := range r.stage.values {
 		b.model.Params[name] = v.text
 	}
@@ -32,6 +25,23 @@ func (r *Run) Model(w Window) *Model {
 	b.series()
 	b.queues()
 	return b.model
+}
+
+// Part returns of a model only what Window concerns: Window, Segments, Events,
+// Steps and Snapshots. Of a long run that is much less work.
+func (r *Run) Part(w Window) *Model {
+	b := r.newBuilder()
+	b.events(w)
+	return b.model
+}
+
+func (r *Run) newBuilder() *modelBuilder {
+	return &modelBuilder{
+		run: r, analysis: r.Analysis(), segments: map[*trace.Packet]int{}, snapshots: map[int]int{},
+		latest: map[[2]any]*latest{},
+		en:     r.remarksIn(trace.English), zh: r.remarksIn(trace.Chinese),
+		model: &Model{Params: map[string]string{}, Segments: []SegmentModel{}, Events: []EventModel{}, Steps: []StepModel{}},
+	}
 }
 
 // Info is what there is to say about the scenario.

@@ -1,6 +1,9 @@
 package lab
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 // The outline counts events, states, steps and segments as the model does.
 func TestOutline(t *testing.T) {
@@ -71,6 +74,11 @@ func TestOutlineOfPart(t *testing.T) {
 		if got, want := part.Events[i].Text, whole.Events[20+i].Text; got != want {
 			t.Errorf("event %d of the part says %v, want %v", i, got, want)
 		}
+	}
+	alone := run.Part(Window{First: 20, Count: 10})
+	if !reflect.DeepEqual(alone.Events, part.Events) || !reflect.DeepEqual(alone.Segments, part.Segments) ||
+		!reflect.DeepEqual(alone.Snapshots, part.Snapshots) || alone.Window != part.Window {
+		t.Errorf("Part(20, 10) differs from that part of Model: %+v, want %+v", alone.Window, part.Window)
 	}
 	if o.Steps[0].Event != whole.Steps[0].Event {
 		t.Errorf("the first step is event %d, want %d", o.Steps[0].Event, whole.Steps[0].Event)

@@ -166,7 +166,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.withRun(w, r, func(run *lab.Run) {
-		m := run.Model(lab.Window{First: first, Count: count})
+		m := run.Part(lab.Window{First: first, Count: count})
 		answer(w, http.StatusOK, part{m.Window, m.Segments, m.Events, m.Snapshots})
 	})
 }

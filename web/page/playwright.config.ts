@@ -41,7 +41,7 @@ export default defineConfig({
         hasTouch: true,
       },
     },
-    { name: "screenshots", testMatch: "screenshots.ts", use: { viewport: { width: 1600, height: 1000 } } },
+    { name: "screenshots", testMatch: "screenshots.ts", use: { viewport: { width: 1440, height: 960 } } },
   ],
   webServer: {
     command: `go build -o test-results/trivet ../../cmd/trivet && exec test-results/trivet lab serve --listen 127.0.0.1:${port} --out test-results/out`,

@@ -208,7 +208,7 @@ function Arrows({ run: r, layout: l, columns: c, begin, end, cursor }: View & { 
       />,
     );
   }
-  return <>{list}</>;
+  return <g class={list.length > 150 ? "dense" : ""}>{list}</g>;
 }
 
 /** The segment with all that is known of it, once its part came. */

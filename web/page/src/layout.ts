@@ -24,8 +24,10 @@ export interface Layout {
 }
 
 const top = 16;
-const lineHeight = 22; // for rows with words on the same side
-const closeBy = 8; // for others
+const closeBy = 8; // between rows, at least
+// How far words reach above and below their row: those of an arrow stand on it, those of a mark beside it.
+const above = { arrow: 14, mark: 6 };
+const below = { arrow: 6, mark: 8 };
 const stretch = 60; // pixels for the time that a segment usually takes
 const longest = 84;
 const breakHeight = 36;
@@ -48,19 +50,24 @@ export function layOut(run: Run, filter: Filter, chosen: number): Layout {
   const yOf = new Float64Array(run.count);
   let y = top;
   let last = -1;
+  const written = new Map<number, number>(); // by host: down to where there are words
   for (let i = 0; i < run.count; i++) {
     const k = kind[i];
     if (k !== Kind.state && k !== Kind.rule && k !== Kind.note && shows(connection[i])) {
       if (last >= 0) {
         const wait = run.time[i] - run.time[last];
-        const words = host[i] === host[last] && (k !== Kind.arrive || kind[last] !== Kind.arrive);
-        y += words ? lineHeight : closeBy;
+        y += closeBy;
         if (wait > breakFrom * run.flight) {
           breaks.push({ y, height: breakHeight, wait });
           y += breakHeight;
         } else {
           y += Math.min(longest, (stretch * wait) / run.flight);
         }
+      }
+      if (k !== Kind.arrive && k !== Kind.lose) {
+        const what = k === Kind.send ? "arrow" : "mark";
+        y = Math.max(y, (written.get(host[i]) ?? 0) + above[what]);
+        written.set(host[i], y + below[what]);
       }
       rows.push(i);
       ys.push(y);

@@ -30,10 +30,10 @@ function Page() {
         <div class="sides">
           <div class="side">
             <States />
-            <Interventions />
             <Graphs />
           </div>
           <div class="side">
+            <Interventions />
             <Sockets />
             <Inspector />
             <Results />

@@ -1,14 +1,6 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { expect, test } from "@playwright/test";
-import { open } from "./page";
-
-/** A server of the test's own, at a port (0: any that is free); resolves to where it is. */
-async function serve(port: number): Promise<[ChildProcess, string]> {
-  const child = spawn("test-results/trivet", ["lab", "serve", "--listen", `127.0.0.1:${port}`]);
-  const [said] = await once(child.stdout, "data");
-  return [child, /http:\S+/.exec(String(said))![0]];
-}
+import { open, serve } from "./page";
 
 test("a lost feed says so, and comes back", async ({ page }) => {
   let [child, url] = await serve(0);

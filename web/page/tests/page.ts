@@ -1,3 +1,5 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { expect, test as base, type Page } from "@playwright/test";
 
 /** A page that must not say anything on the console: neither errors nor what the content policy forbids. */
@@ -18,9 +20,9 @@ export const test = base.extend<{ page: Page }>({
 export { expect };
 
 /** Opens a scenario and waits until it is there to be used; the answer is how many milliseconds that took. */
-export async function open(page: Page, recipe: string): Promise<number> {
+export async function open(page: Page, recipe: string, server = "/"): Promise<number> {
   const begin = Date.now();
-  await page.goto(`/#scenario=${recipe}`);
+  await page.goto(`${server}#scenario=${recipe}`);
   await page
     .locator(".transport output")
     .filter({ hasText: /\b1\/\d\d/ })
@@ -38,3 +40,10 @@ export async function position(page: Page): Promise<[number, number]> {
 
 /** The rows of the segment with the number; a duplicate has a row of its own. */
 export const arrow = (page: Page, packet: number) => page.locator(`.arrow[data-packet="${packet}"]`);
+
+/** A server of the test's own, at a port (0: any that is free); resolves to where it is. */
+export async function serve(port: number): Promise<[ChildProcess, string]> {
+  const child = spawn("test-results/trivet", ["lab", "serve", "--listen", `127.0.0.1:${port}`]);
+  const [said] = await once(child.stdout, "data");
+  return [child, /http:\S+/.exec(String(said))![0]];
+}
