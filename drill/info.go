@@ -64,8 +64,9 @@ var linuxStates = map[tcp.State]int64{
 	tcp.StateLastAck: 9, tcp.StateListen: 10, tcp.StateClosing: 11,
 }
 
-// infoFields are the fields of tcp_info that tcp.Info answers for, in Linux's
-// units: segments, microseconds, milliseconds for what is named last.
+// infoFields are the fields of tcp_info, and of SO_MEMINFO, that tcp.Info answers
+// for, in Linux's units: segments, microseconds, milliseconds for what is named
+// last.
 var infoFields = map[string]func(*tcp.Info) int64{
 	"tcpi_state":          func(i *tcp.Info) int64 { return linuxStates[i.State] },
 	"tcpi_ca_state":       caState,
@@ -115,6 +116,7 @@ var infoFields = map[string]func(*tcp.Info) int64{
 	"tcpi_rwnd_limited":   func(i *tcp.Info) int64 { return i.RwndLimited.Microseconds() },
 	"tcpi_sndbuf_limited": func(i *tcp.Info) int64 { return i.SndbufLimited.Microseconds() },
 	"tcpi_rcv_wnd":        func(i *tcp.Info) int64 { return int64(i.RcvWnd) },
+	"SK_MEMINFO_RCVBUF":   func(i *tcp.Info) int64 { return int64(i.RecvBuffer) },
 }
 
 func segments(bytes, mss int) int64 { return int64((bytes + mss - 1) / max(mss, 1)) }

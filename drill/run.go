@@ -43,6 +43,7 @@ type runner struct {
 	lastSocket *socket // the last one that socket made
 	pending    *pendingCall
 	code       *interpreter
+	counted    tcp.Counters // when nstat ran last
 
 	event   *Event   // being played
 	inbound tcp.Time // of the event before, if that was a packet in; else 0
@@ -56,9 +57,7 @@ func Run(s *Script) *Result {
 	r.code = newInterpreter(r.lookup)
 	err := r.play()
 	res := &Result{Path: s.Path, Elapsed: r.now.Sub(scriptStart)}
-	if r.engine != nil {
-		res.Counters = r.engine.Stats().TCP
-	}
+	res.Counters = r.counters()
 	r.close()
 	if err == nil {
 		res.Conversation = r.conversation()
@@ -224,6 +223,9 @@ func (r *runner) slack(since time.Duration) time.Duration {
 // commandEvent applies settings in the middle of a script: to the connections
 // that begin after it.
 func (r *runner) commandEvent(c *Command) error {
+	if ok, err := r.nstat(c.Text); ok {
+		return err
+	}
 	mtu := r.set.mtu
 	if err := r.set.command(c.Text); err != nil {
 		return err

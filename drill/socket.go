@@ -18,6 +18,7 @@ type socket struct {
 	nonblock bool
 	opt      tcp.Options
 	values   map[string]int64 // options as they were set, for getsockopt
+	memory   bool             // SO_RCVBUF bounds memory
 	linger   time.Duration    // SO_LINGER; negative: off
 	fastKeys []engine.FastOpenKey
 	inq      bool // TCP_INQ
@@ -58,7 +59,7 @@ func (r *runner) socket(c *Call, _ *pendingCall) (attempt, error) {
 	if proto != constants["IPPROTO_TCP"] && proto != 0 {
 		return nil, &unsupported{"sockets of another protocol than TCP"}
 	}
-	s := &socket{opt: r.set.socket, values: map[string]int64{}, linger: -1, nonblock: kind&0x800 != 0}
+	s := &socket{opt: r.set.socket, memory: r.set.engine.TCP.SegmentMemory != nil, values: map[string]int64{}, linger: -1, nonblock: kind&0x800 != 0}
 	r.lastSocket = s
 	o, err := r.install(c, &descriptor{socket: s})
 	return done(o), err
@@ -178,7 +179,7 @@ func (r *runner) accept(c *Call, _ *pendingCall) (attempt, error) {
 			return failed(syscall.EAGAIN), s.nonblock
 		}
 		t := &socket{
-			conn: conn, opt: conn.Options(), values: map[string]int64{}, linger: s.linger, bound: s.bound, isBound: true,
+			conn: conn, opt: conn.Options(), memory: s.memory, values: map[string]int64{}, linger: s.linger, bound: s.bound, isBound: true,
 		}
 		maps.Copy(t.values, s.values)
 		t.stamps.flags = s.stamps.flags

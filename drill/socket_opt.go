@@ -149,10 +149,13 @@ func (s *socket) setOption(now tcp.Time, name string, v int64) (syscall.Errno, e
 		s.values["SO_SNDBUF"] = int64(o.WithDefaults().SendBuffer)
 		return 0, nil
 	case "SO_RCVBUF", "SO_RCVBUFFORCE":
-		// Linux doubles the value to pay for its overhead, of which the half
-		// that is left for data is what counts here.
-		o.RecvBuffer = int(v)
+		// Linux doubles the value to pay for its overhead. Where no memory is
+		// counted, the half that is left for data is what counts.
 		s.values["SO_RCVBUF"] = max(2*v, 2304)
+		o.RecvBuffer = int(v)
+		if s.memory {
+			o.RecvBuffer = int(s.values["SO_RCVBUF"])
+		}
 		return 0, nil
 	case "SO_KEEPALIVE":
 		o.KeepAlive = v != 0

@@ -41,7 +41,7 @@ var sysctls = map[string]func(*settings, []string) error{
 	"tcp_congestion_control": (*settings).setCongestion,
 	"tcp_mtu_probing":        numbers((*settings).setProbing),
 	"tcp_ecn":                numbers((*settings).setECN),
-	"tcp_shrink_window":      only("tcp_shrink_window", 0),
+	"tcp_shrink_window":      flag(func(s *settings, on bool) { s.engine.TCP.ShrinkWindow = on }),
 	"tcp_fastopen":           number((*settings).setFastOpen),
 	"tcp_fastopen_key":       (*settings).setFastOpenKey,
 
@@ -87,6 +87,7 @@ var suiteDefaults = []string{
 // whose file is in the scripts' own folder, lets no listener use Fast Open that does
 // not ask for it.
 func (s *settings) setDefaults(common bool) error {
+	s.engine.TCP.DelayFin = true
 	for _, d := range suiteDefaults {
 		if err := s.setSysctl(d); err != nil {
 			return err
@@ -179,13 +180,15 @@ func (s *settings) setRateLimit(ms int) {
 	}
 }
 
-// setReceiveMemory takes the largest value: Linux's window grows to it, and
-// its shift is chosen for it.
+// setReceiveMemory takes what receive buffers are at first and at most. They
+// bound memory then, as Linux's do.
 func (s *settings) setReceiveMemory(n []int) error {
 	if len(n) != 3 {
 		return strconv.ErrSyntax
 	}
-	s.recvSpace, s.socket.RecvBuffer = n[1], n[2]
+	s.recvSpace, s.socket.RecvBuffer = n[1], 0
+	t := &s.engine.TCP
+	t.InitialRecvBuffer, t.MaxRecvBuffer, t.SegmentMemory = n[1], n[2], tunMemory
 	return nil
 }
 

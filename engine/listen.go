@@ -189,6 +189,7 @@ func (l *Listener) Accept() *Conn {
 		l.oldest.Store(l.first.ticket)
 	}
 	l.backlog.give()
+	c.tcp.Given()
 	return c
 }
 

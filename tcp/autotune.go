@@ -19,15 +19,15 @@ func (o *Options) maxRecvBuffer(cfg *Config) int {
 	if o.RecvBuffer != 0 {
 		return o.RecvBuffer
 	}
-	return max(cfg.MaxRecvBuffer, initialBuffer)
+	return max(cfg.MaxRecvBuffer, o.recvBuffer(cfg))
 }
 
 // recvBuffer is what the receive buffer is at first.
-func (o *Options) recvBuffer() int {
+func (o *Options) recvBuffer(cfg *Config) int {
 	if o.RecvBuffer != 0 {
 		return o.RecvBuffer
 	}
-	return initialBuffer
+	return cfg.InitialRecvBuffer
 }
 
 // sendBufferSize is what the send buffer may hold by its own measure: twice the
@@ -60,7 +60,14 @@ func (c *Conn) tuneReceive(now Time) {
 	total := uint32(c.count.bytesReceived) - uint32(c.rcvbuf.size)
 	read := float64(total-c.rcv.tuned) * float64(c.rtt.min) / float64(took)
 	c.rcv.tunedAt, c.rcv.tuned = now, total
-	if want := int32(min(4*read, float64(c.cfg.MaxRecvBuffer), math.MaxInt32)); want > c.rcv.space {
-		c.rcv.space = want
+	c.growReceive(int(min(4*read, math.MaxInt32)))
+}
+
+// growReceive lets the receive buffer hold that many bytes at least, as far as
+// it may grow.
+func (c *Conn) growReceive(bytes int) {
+	if c.rcvmem != nil {
+		bytes = c.rcvmem.memoryOf(bytes)
 	}
+	c.rcv.space = max(c.rcv.space, int32(min(bytes, c.cfg.MaxRecvBuffer)))
 }

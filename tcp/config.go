@@ -48,6 +48,30 @@ type Config struct {
 	// name no size (tcp_wmem, tcp_rmem), in bytes, 1 MiB to 1 GiB. Zero: 16 MiB.
 	MaxSendBuffer, MaxRecvBuffer int
 
+	// InitialRecvBuffer is what receive buffers are at first for which Options name
+	// no size (the second number of tcp_rmem), in bytes. Zero: 1 MiB.
+	InitialRecvBuffer int
+
+	// SegmentMemory, if not nil, returns how many bytes of memory a received segment
+	// takes up while it waits: for links whose packets stay in buffers of their own,
+	// so that a small segment holds a large buffer. It is given the payload in
+	// bytes and how many packets of the wire were merged to it. Receive buffers,
+	// RecvBuffer and MaxRecvBuffer then bound that memory instead of the payload, as
+	// SO_RCVBUF does on Linux; the window is what of it is likely to be payload, at
+	// first a half. A segment that ends beyond the window is then not cut but
+	// dropped, or taken whole while nothing waits for the user.
+	SegmentMemory func(payload, packets int) int
+	// ShrinkWindow lets the right edge of a scaled window move left when segments
+	// take up more memory than was thought (tcp_shrink_window). What was offered
+	// before is taken all the same while there is a window (RFC 7323, Section 2.4).
+	// It concerns SegmentMemory only: a payload never takes up more than the window.
+	ShrinkWindow bool
+
+	// DelayFin lets the acknowledgement of a FIN that comes by itself, after text,
+	// wait like that of text, so that the FIN of a user who closes in turn goes
+	// with it: three segments close the connection. Linux does so.
+	DelayFin bool
+
 	// MaxMemory bounds the bytes that the buffers of all connections take up
 	// together (tcp_mem). What is left is shared as long as it lasts; each
 	// connection may hold 2 KiB in each direction all the same, so that all go
@@ -120,6 +144,8 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxMemory, 1<<30)
 	def(&c.MaxSendBuffer, defaultMaxBuffer)
 	def(&c.MaxRecvBuffer, defaultMaxBuffer)
+	def(&c.InitialRecvBuffer, initialBuffer)
+	c.InitialRecvBuffer = min(max(c.InitialRecvBuffer, minRecvBuffer), maxBuffer)
 	c.MaxSendBuffer = min(max(c.MaxSendBuffer, initialBuffer), maxBuffer)
 	c.MaxRecvBuffer = min(max(c.MaxRecvBuffer, initialBuffer), maxBuffer)
 	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
@@ -284,7 +310,11 @@ func (o Options) WithDefaults() Options {
 		o.WindowClamp = max(o.WindowClamp, minWindowClamp)
 	}
 	o.NotSentLowat = max(o.NotSentLowat, 0)
-	o.RecvLowat = min(max(o.RecvLowat, 0), o.recvBuffer()/2)
+	lowat := initialBuffer / 2
+	if o.RecvBuffer != 0 {
+		lowat = o.RecvBuffer / 2
+	}
+	o.RecvLowat = min(max(o.RecvLowat, 0), lowat)
 	o.SynRetries = min(max(o.SynRetries, 0), maxSynRetries)
 	o.DeferAccept = max(o.DeferAccept, 0)
 	positive(&o.KeepIdle, 2*time.Hour)

@@ -43,6 +43,7 @@ type Conn struct {
 
 	sndbuf sendBuffer
 	rcvbuf recvBuffer
+	rcvmem *recvMemory // nil but with Config.SegmentMemory
 	fast   *fastOpen   // nil but while opening by Fast Open
 	mtu    *mtuSearch  // nil while the path MTU is not in doubt
 	ooo    *reassembly // nil until a segment comes out of order
@@ -92,9 +93,10 @@ type recvVars struct {
 	shift   uint8  // Rcv.Wind.Shift
 	finSeen bool   // a FIN arrived, perhaps after a gap
 	quick   uint8  // segments still to be acknowledged at once
-	shrunk  bool   // for want of memory we announce less than adv
+	shrunk  bool   // for want of memory we announce less than adv: told
 	sack    bool   // SACK is permitted
 	scaled  bool   // window scaling is in force
+	given   bool   // the user has the connection: dialled, or accepted
 }
 
 // timestamps are the variables of RFC 7323, Sections 3 and 5.
@@ -199,6 +201,9 @@ func (c *Conn) Tuple() wire.FourTuple { return c.id }
 
 // ID is Tuple without a copy. It is not to be written to.
 func (c *Conn) ID() *wire.FourTuple { return &c.id }
+
+// Given tells that the user has the connection from now on. Dial implies it.
+func (c *Conn) Given() { c.rcv.given = true }
 
 // Orphan reports whether the user gave the connection up with Close or Abort.
 func (c *Conn) Orphan() bool { return c.orphan }

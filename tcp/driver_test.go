@@ -105,6 +105,9 @@ func (d *driver) input(s seg) {
 	if len(text) > 0 {
 		w.Append(block.Chunk{Data: text})
 	}
+	if s.count > 1 {
+		w.SegSize = (len(text) + s.count - 1) / s.count
+	}
 	d.c.Input(d.now, &w)
 }
 

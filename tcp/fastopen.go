@@ -247,7 +247,7 @@ func (c *Conn) AcceptFast(now Time, cfg *Config, h *Handshake, syn *wire.Segment
 	c.snd.una, c.snd.nxt, c.snd.small = h.ISS, h.ISS, h.ISS
 	c.learnPeer(now, h.IRS, &h.Peer)
 	c.ecn.on, c.ecn.end = h.ECN, h.ISS
-	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(synWindow(c.opt)))
+	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(c.synWindow()))
 	c.rcv.lastAck = c.rcv.nxt
 	c.takeWindow(syn, 0)
 	if cookie.Present {
@@ -262,7 +262,7 @@ func (c *Conn) AcceptFast(now Time, cfg *Config, h *Handshake, syn *wire.Segment
 		c.synData = true
 		c.takeText(now, syn)
 		// The window is what any SYN,ACK offers, where there is room for it.
-		edge := c.rcv.nxt.Add(seqnum.Size(synWindow(c.opt)))
+		edge := c.rcv.nxt.Add(seqnum.Size(c.synWindow()))
 		c.rcv.adv = seqnum.Max(c.rcv.adv, seqnum.Min(edge, c.freeEdge()))
 	}
 	c.account()

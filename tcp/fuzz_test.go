@@ -46,6 +46,8 @@ func FuzzConns(f *testing.F) {
 	f.Add([]byte{0x80, 9, 200, 0x10, 0x19, 90, 0, 0, 0x10, 0, 10, 200, 11, 0x10, 0})
 	f.Add([]byte{0x80, 9, 20, 6, 0x16, 0x10, 0x19, 255, 7, 9, 255, 7, 0, 0x10, 12, 1, 0x10})
 	f.Add([]byte{0xa0, 9, 100, 0, 0x10, 0x19, 50, 0x10, 0, 7, 0, 0x10})
+	f.Add([]byte{0x52, 0, 0x10, 0, 9, 255, 9, 255, 9, 255, 3, 0x10, 0x10, 0x10, 0x1a, 9, 0x1c})
+	f.Add([]byte{0x54, 0, 0x10, 0, 9, 255, 9, 255, 0x1f, 2, 0x10, 9, 255, 0x10, 0x10, 0x1a, 9, 0x1f, 0x42, 0x0c})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 2000 {
 			return
@@ -81,6 +83,10 @@ func (p *pair) configure(b int) {
 		if b&16 != 0 {
 			e.open.Path.MTU = 300
 			e.open.Options.NoDelay = true
+		}
+		if b&80 == 80 {
+			e.cfg.SegmentMemory = blocks
+			e.cfg.ShrinkWindow, e.cfg.DelayFin = i == 0, i == 1
 		}
 		if b&64 != 0 {
 			e.open.Options.KeepAlive = true

@@ -119,6 +119,12 @@ func (c *Conn) checkSyn(now Time, seg *wire.Segment) bool {
 func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
 	wnd, n := c.window(), seg.Len()
 	switch {
+	case c.rcvmem != nil && c.beyondWindow(seg):
+		c.rule(now, RuleBeyondWindow)
+		c.cfg.Counters.RecvBufferFull++
+		c.noteDuplicate(seg)
+		c.answerUnacceptable(now, seg)
+		return false
 	case seg.Seq == c.rcv.nxt:
 		// With a zero window, too, valid ACKs and RSTs are taken; the text is
 		// cut off later.

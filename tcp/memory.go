@@ -72,4 +72,10 @@ func (c *Conn) noMemory(now Time) {
 	c.rcv.shrunk = true
 	c.rcv.told = c.rcv.adv
 	c.wants.ack = true
+	if c.rcvmem != nil {
+		// What lies behind a gap gives way: were its memory to keep the window
+		// closed, the gap could not be filled.
+		c.rcvmem.refused = true
+		c.dropGaps()
+	}
 }

@@ -62,6 +62,7 @@ const (
 // Dial makes c an active open: SYN-SENT, with a SYN to be sent.
 func (c *Conn) Dial(now Time, cfg *Config, o *Open) {
 	c.begin(cfg, o)
+	c.rcv.given = true
 	c.snd.una, c.snd.nxt = o.ISS, o.ISS
 	c.snd.small = o.ISS
 	c.beginFastOpen(o)
@@ -106,7 +107,7 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 func (c *Conn) begin(cfg *Config, o *Open) {
 	*c = Conn{cfg: cfg, id: o.Tuple, path: o.Path, opt: cfg.share(o.Options), transient: &resting}
 	c.wake()
-	c.rcv.space = int32(c.opt.recvBuffer())
+	c.rcv.space = int32(c.opt.recvBuffer(cfg))
 	c.iss = o.ISS
 	c.ts.offset = o.TSOffset
 	c.rtt.rto, c.rtt.next = initialRTO, o.ISS
@@ -114,9 +115,10 @@ func (c *Conn) begin(cfg *Config, o *Open) {
 	if !cfg.NoWindowScale {
 		// Every SYN of the connection offers the same, whatever becomes of the
 		// options: the peer may get to see only one.
-		c.rcv.shift = shiftFor(c.opt.maxRecvBuffer(cfg))
+		c.rcv.shift = cfg.windowShift(c.opt)
 	}
 	c.rcv.advMSS = announcedMSS(c.opt, c.id.LocalAddr.Is4(), c.path.MTU)
+	c.beginMemory()
 	if o.KnownMTU > 0 && o.KnownMTU < c.path.MTU {
 		c.path.MTU = o.KnownMTU
 		c.mtu = &mtuSearch{low: o.KnownMTU, high: o.KnownMTU, again: o.KnownUntil}
@@ -208,6 +210,14 @@ func shiftFor(buffer int) uint8 {
 	return shift
 }
 
+// windowShift is the shift to be offered.
+func (c *Config) windowShift(o *Options) uint8 {
+	if c.SegmentMemory != nil && o.RecvBuffer != 0 {
+		return shiftFor(c.firstWindow(o, 1))
+	}
+	return shiftFor(o.maxRecvBuffer(c))
+}
+
 // SynAckOptions returns the options of the SYN,ACK for h, the receive window
 // shift and the window to announce, which the caller keeps in h.RcvWScale and
 // h.RcvWindow. RFC 7323, Section 2.2: a SYN,ACK has only what the SYN had.
@@ -219,14 +229,19 @@ func SynAckOptions(now Time, cfg *Config, h *Handshake) (o wire.Options, shift u
 	}
 	o.SACKPermitted = h.Peer.SACKPermitted && !cfg.NoSACK
 	if h.Peer.HasWScale && !cfg.NoWindowScale {
-		shift = shiftFor(opt.maxRecvBuffer(cfg))
+		shift = cfg.windowShift(&opt)
 		o.HasWScale, o.WScale = true, shift
 	}
-	return o, shift, synWindow(&opt)
+	return o, shift, synWindow(cfg, &opt, int(o.MSS))
 }
 
 // synWindow is the window of a SYN, which is never scaled (RFC 7323, Section 2.2).
-func synWindow(o *Options) uint16 { return uint16(min(o.clamp(o.recvBuffer()), math.MaxUint16)) }
+func synWindow(cfg *Config, o *Options, mss int) uint16 {
+	return uint16(min(cfg.firstWindow(o, mss), math.MaxUint16))
+}
+
+// synWindow is what each SYN of the connection offers.
+func (c *Conn) synWindow() uint16 { return synWindow(c.cfg, c.opt, int(c.rcv.advMSS)) }
 
 // synOptions returns the options of our SYN or, in SYN-RECEIVED, SYN,ACK.
 func (c *Conn) synOptions(now Time) wire.Options {

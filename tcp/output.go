@@ -407,7 +407,7 @@ func (c *Conn) countSent(seg *wire.Segment) {
 func (c *Conn) sendSyn(now Time, out *Batch) {
 	c.wants.syn = false
 	seg := out.Next()
-	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, synWindow(c.opt)
+	seg.Seq, seg.Flags, seg.Window = c.iss, wire.SYN, c.synWindow()
 	seg.Count, seg.TOS, seg.TTL = 1, c.opt.TOS, c.opt.TTL
 	seg.Options = c.synOptions(now)
 	if c.cfg.ECN == ECNOn && c.state == StateSynSent && c.count.retransmits == 0 {

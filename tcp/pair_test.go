@@ -322,7 +322,12 @@ func (p *pair) check(e *end) {
 		p.fatalf("end %v: %v", c.id.LocalPort, err)
 	}
 	e.buffer = max(e.buffer, int(c.rcv.space))
-	if n := c.rcvbuf.size; n > e.buffer+e.buffer/8+(1+e.buffer/int(c.rcv.advMSS))<<c.rcv.shift {
+	if c.rcvmem != nil {
+		// A segment over the buffer in each of the two queues.
+		if n := c.memoryHeld(); n > e.buffer+2*blocks(0xffff, 0xffff/minSndMSS) {
+			p.fatalf("%d bytes of memory in a receive buffer of %d", n, e.buffer)
+		}
+	} else if n := c.rcvbuf.size; n > e.buffer+e.buffer/8+(1+e.buffer/int(c.rcv.advMSS))<<c.rcv.shift {
 		p.fatalf("%d bytes in a receive buffer of %d", n, e.buffer)
 	}
 	if c.state.Synchronized() && c.rcv.adv.Less(e.edge) && e.edge != 0 {
@@ -579,6 +584,20 @@ func TestTransfer(t *testing.T) {
 			p.ends[0].open.Options.Cork = true
 		}},
 	}
+	for _, size := range []int{2304, 20_000, 300_000} {
+		for _, shrinks := range []bool{false, true} {
+			cases = append(cases, struct {
+				name  string
+				seeds int
+				net   network
+				bytes [2]int
+				mod   func(p *pair)
+			}{
+				name: fmt.Sprintf("counted memory %d, shrinks %v", size, shrinks), seeds: 10, bytes: [2]int{60_000, 30_000},
+				net: network{loss: 0.05, jitter: 15 * time.Millisecond}, mod: countedMemory(size, shrinks),
+			})
+		}
+	}
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range tt.seeds {
@@ -597,6 +616,19 @@ func TestTransfer(t *testing.T) {
 				p.wantComplete()
 			}
 		})
+	}
+}
+
+// countedMemory makes receive buffers bound memory, of which small writes without
+// Nagle's algorithm take up much.
+func countedMemory(size int, shrinks bool) func(*pair) {
+	return func(p *pair) {
+		for i, e := range p.ends {
+			e.cfg.SegmentMemory, e.cfg.ShrinkWindow = blocks, shrinks
+			e.open.Options.RecvBuffer = size
+			e.open.Options.NoDelay, e.chunk, e.pace = true, 300+1700*i, true
+		}
+		p.ends[0].slow = 20 * time.Millisecond
 	}
 }
 

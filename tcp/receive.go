@@ -37,7 +37,9 @@ func (c *Conn) read(now Time, p []byte) (int, error) {
 		// What came with the peer's SYN waits for the end of the handshake.
 		return 0, syscall.EAGAIN
 	case c.rcvbuf.size > 0:
+		size := c.rcvbuf.size
 		n := c.rcvbuf.read(p)
+		c.rcvmem.taken(n, size)
 		c.rcv.up = seqnum.Max(c.rcv.up, c.readPos())
 		c.tuneReceive(now)
 		c.account()
@@ -77,6 +79,9 @@ func (c *Conn) window() seqnum.Size { return c.rcv.adv.Sub(c.rcv.nxt) }
 // freeEdge is where the buffer as it is would put the right edge: behind
 // RCV.NXT when there is more in it than it should hold.
 func (c *Conn) freeEdge() seqnum.Value {
+	if c.rcvmem != nil {
+		return c.rcv.nxt.Add(seqnum.Size(c.memoryWindow()))
+	}
 	free := c.opt.clamp(c.recvLimit() - c.rcvbuf.size)
 	if !c.rcv.scaled {
 		free = min(free, 0xffff)
@@ -92,6 +97,9 @@ func (c *Conn) freeEdge() seqnum.Value {
 // a reserve, which only a peer that sends tiny segments to a user that does not
 // read gets to, it rounds down.
 func (c *Conn) announce() uint16 {
+	if c.rcvmem != nil {
+		return c.announceMemory()
+	}
 	free := c.freeEdge()
 	if gain := free.Diff(c.rcv.adv); gain >= c.worthTelling() {
 		c.rcv.adv = free
@@ -114,6 +122,10 @@ func (c *Conn) announce() uint16 {
 // worthTelling is by how much the right edge moves at least: a segment, or half
 // of the largest window (RFC 9293, Section 3.8.6.2.2).
 func (c *Conn) worthTelling() int {
+	if c.rcvmem != nil {
+		full, _ := c.memoryRoom()
+		return min(full/2, int(c.rcv.advMSS))
+	}
 	return min(c.opt.clamp(c.recvLimit())/2, int(c.rcv.advMSS))
 }
 
@@ -138,10 +150,7 @@ func (c *Conn) windowFreed() {
 	if !c.open() || c.finRcvd || c.dead() {
 		return
 	}
-	told := c.rcv.adv
-	if c.rcv.shrunk {
-		told = c.rcv.told
-	}
+	told := c.offeredEdge()
 	if c.early && c.count.dataSegsIn == 1 && told.Diff(c.rcv.nxt) >= math.MaxUint16/2 {
 		return // a SYN,ACK cannot offer more than 64 KiB: what is sent next does
 	}

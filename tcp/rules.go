@@ -57,6 +57,8 @@ const (
 	RuleGapFilled
 	RuleDuplicateData
 	RuleTrimmed
+	RuleBeyondWindow
+	RuleOverrun
 	RuleZeroWindowData
 	RuleNoMemory
 	RuleBlackHole
@@ -193,6 +195,8 @@ var rules = [NumRules]ruleText{
 	RuleGapFilled:      {"gap-filled", "RFC 5681 4.2"},
 	RuleDuplicateData:  {"duplicate-data", "RFC 9293 3.10.7.4"},
 	RuleTrimmed:        {"trimmed", "RFC 9293 3.10.7.4"},
+	RuleBeyondWindow:   {"beyond-window", "RFC 9293 3.10.7.4"},
+	RuleOverrun:        {"overrun", "RFC 9293 3.10.7.4"},
 	RuleZeroWindowData: {"zero-window-data", "RFC 9293 3.8.6.1"},
 	RuleCongestionMark: {"congestion-mark", "RFC 3168 6.1.3"},
 	RuleCongestionEcho: {"congestion-echo", "RFC 3168 6.1.2"},

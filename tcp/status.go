@@ -99,7 +99,7 @@ func (c *Conn) SetOptions(now Time, o Options) {
 		c.SetNoDelay(true)
 	}
 	if o.RecvBuffer != old.RecvBuffer {
-		c.rcv.space = int32(o.recvBuffer())
+		c.rcv.space = int32(o.recvBuffer(c.cfg))
 		c.windowFreed()
 	}
 	if !o.KeepAlive {
@@ -161,7 +161,7 @@ func (c *Conn) Info(now Time) Info {
 	i.Unacked = c.sndbuf.size - i.NotSent
 	c.recoveryInfo(now, &rare, &i)
 	if c.state >= StateSynReceived {
-		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), int(c.window())
+		i.RcvNxt, i.RcvWnd = uint32(c.rcv.nxt.Sub(c.irs)), c.offered()
 	}
 	if c.ooo != nil {
 		i.OutOfOrder = c.ooo.size

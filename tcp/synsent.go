@@ -55,7 +55,7 @@ func (c *Conn) echoesSyn(now Time, seg *wire.Segment) bool {
 // connection is established, else both opened at once.
 func (c *Conn) takeSyn(now Time, seg *wire.Segment) {
 	c.learnPeer(now, seg.Seq, &seg.Options)
-	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(synWindow(c.opt)))
+	c.rcv.adv = c.rcv.nxt.Add(seqnum.Size(c.synWindow()))
 	c.rcv.lastAck = c.rcv.nxt
 	c.takeWindow(seg, 0)
 	if seg.Flags.Has(wire.ACK) {

@@ -29,7 +29,11 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 	if c.dataAfterClose(now, end, seg.Ack) {
 		return
 	}
-	if fin && !c.rcv.finSeen && end.LessEq(c.rcv.adv) && !(c.ooo != nil && c.ooo.reaches(end)) {
+	edge := c.rcv.adv
+	if c.rcvmem != nil {
+		edge = seqnum.Max(edge, end) // what ends beyond it, and came this far, is taken
+	}
+	if fin && !c.rcv.finSeen && end.LessEq(edge) && !(c.ooo != nil && c.ooo.reaches(end)) {
 		// A FIN takes no room: it is taken at the very edge of the window, too.
 		// One that lies before text that we have cannot be right.
 		c.rcv.finSeen, c.rcv.fin = true, end
@@ -38,8 +42,8 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 		}
 	}
 	if seg.PayloadLen > 0 {
-		c.takeBytes(now, seg, start, end)
-	} else {
+		c.takeBytes(now, seg, start, end, edge)
+	} else if !c.mayDelayFin() {
 		c.wants.ack = true
 	}
 	if c.rcv.finSeen && c.rcv.nxt == c.rcv.fin {
@@ -63,10 +67,10 @@ func (c *Conn) dataAfterClose(now Time, end, ack seqnum.Value) bool {
 	return true
 }
 
-// takeBytes takes the payload [start, end) of seg: cut to the window, in order
-// to the user's buffer, after a gap to the reassembly.
-func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
-	from, to := seqnum.Max(start, c.rcv.nxt), seqnum.Min(end, c.rcv.adv)
+// takeBytes takes the payload [start, end) of seg: cut to the window up to edge,
+// in order to the user's buffer, after a gap to the reassembly.
+func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end, edge seqnum.Value) {
+	from, to := seqnum.Max(start, c.rcv.nxt), seqnum.Min(end, edge)
 	if c.rcv.finSeen {
 		to = seqnum.Min(to, c.rcv.fin)
 	}
@@ -83,10 +87,13 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 		c.wants.ack = true
 		return
 	}
+	if c.rcvmem != nil && !c.admit(now, from, end) {
+		return
+	}
 	if from != start || to != end {
 		c.rule(now, RuleTrimmed)
 		c.wants.ack = true
-		if c.rcv.adv.Less(end) {
+		if edge.Less(end) {
 			c.cfg.Counters.RecvBufferFull++
 		}
 	}
@@ -106,17 +113,19 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 	case c.ooo != nil && c.ooo.overlaps(to):
 		// The copy that came first wins, so it has to be merged.
 		c.reassemble(seg, start, from, to)
+		c.noteSize(seg, false)
 		c.fillGap(now)
 	default:
 		c.rule(now, RuleInOrder)
 		c.inOrder(seg, from.Diff(start), to.Diff(from))
+		c.noteSize(seg, true)
 		if c.ooo != nil && len(c.ooo.ranges) > 0 {
 			// RFC 5681, Section 4.2: while a gap is open, and when it is
 			// filled in part, at once.
 			c.wants.ack = true
 			return
 		}
-		c.ackText(now, seg)
+		c.ackText(now)
 	}
 }
 
@@ -124,7 +133,7 @@ func (c *Conn) takeBytes(now Time, seg *wire.Segment, start, end seqnum.Value) {
 // user's buffer.
 func (c *Conn) inOrder(seg *wire.Segment, skip, n int) {
 	c.count.bytesReceived += uint64(n)
-	c.rcv.nxt = c.rcv.nxt.Add(seqnum.Size(n))
+	c.advance(c.rcv.nxt.Add(seqnum.Size(n)))
 	for _, d := range seg.Payload {
 		if skip >= len(d.Data) {
 			skip -= len(d.Data)
@@ -143,26 +152,34 @@ func (c *Conn) inOrder(seg *wire.Segment, skip, n int) {
 // 4.2: a segment that fills a gap is acknowledged at once.
 func (c *Conn) fillGap(now Time) {
 	c.rule(now, RuleGapFilled)
+	size := c.ooo.size
 	next := c.ooo.take(c.rcv.nxt, &c.rcvbuf)
+	c.rcvmem.moved(size-c.ooo.size, size)
 	c.count.bytesReceived += uint64(next.Sub(c.rcv.nxt))
-	c.rcv.nxt = next
+	c.advance(next)
 	c.wants.ack = true
 }
 
 // outOfOrder keeps [from, to) for later (SHLD-31) and wants a duplicate ACK at
-// once, for each segment on the wire (RFC 5681, Section 4.2). The next segments
-// are acknowledged at once, too, as Linux does: the window of a sender that
-// lost something is small, and has no segment to spare for a delayed ACK.
+// once, for each segment on the wire (RFC 5681, Section 4.2); with SACK one for
+// those that were merged, as on Linux, for the sender goes by what is reported in it
+// (RFC 6675, Section 4). The next segments are acknowledged at once, too, as Linux
+// does: the window of a sender that lost something is small, and has no segment to
+// spare for a delayed ACK.
 func (c *Conn) outOfOrder(now Time, seg *wire.Segment, start, from, to seqnum.Value) {
 	count := max(seg.Count, 1)
 	c.count.rarely().outOfOrder += uint32(count)
 	c.rcv.quick = quickAcks
+	if c.rcv.sack {
+		count = 1
+	}
 	c.wants.dupAcks = uint8(min(int(c.wants.dupAcks)+count, dupThresh))
 	if to.Diff(from) > c.memoryLeft() {
 		c.noMemory(now)
 		return
 	}
 	c.reassemble(seg, start, from, to)
+	c.noteSize(seg, false)
 }
 
 // reassemble puts the bytes [from, to) of seg, whose text begins at start, with
@@ -195,29 +212,70 @@ func (c *Conn) noteDuplicate(seg *wire.Segment) {
 // ackText decides when in-order text is acknowledged. RFC 9293, Section
 // 3.8.6.3: at least every second full segment, and never later than the
 // delayed-ACK time; a merged unit counts as its segments.
-func (c *Conn) ackText(now Time, seg *wire.Segment) {
-	size := seg.PayloadLen
-	if seg.SegSize > 0 {
-		size = seg.SegSize
-	}
-	c.rcv.mss = max(c.rcv.mss, uint16(min(size, int(c.rcv.advMSS))))
+func (c *Conn) ackText(now Time) {
 	switch {
+	case c.cfg.DelayedAck < 0:
+		c.wants.ack = true
+	case c.rcvmem != nil && c.crowded():
+		// As Linux has it: the window would become smaller, which need not be told
+		// if the user reads in time.
+		c.rcv.quick = 0
+		c.delayAck(now)
 	case c.rcv.quick > 0:
 		c.rcv.quick--
 		c.wants.ack = true
-	case c.cfg.DelayedAck < 0, c.rcv.nxt.Diff(c.rcv.lastAck) > int(c.rcv.mss):
+	case c.rcv.nxt.Diff(c.rcv.lastAck) > int(c.rcv.mss):
 		c.wants.ack = true
-	case !c.timerRunning(TimerDelayedAck):
+	default:
+		c.delayAck(now)
+	}
+}
+
+// delayAck lets the ACK wait for company.
+func (c *Conn) delayAck(now Time) {
+	if !c.timerRunning(TimerDelayedAck) {
 		c.setTimer(TimerDelayedAck, now.Add(c.cfg.DelayedAck))
 	}
 }
 
+// segmentSize is the payload of each of the segments that seg was merged from.
+func segmentSize(seg *wire.Segment) int {
+	if seg.SegSize > 0 {
+		return seg.SegSize
+	}
+	return seg.PayloadLen
+}
+
+// noteSize takes the largest payload seen, and the memory that seg, which was
+// taken, takes up; next says whether it went to the user's queue.
+func (c *Conn) noteSize(seg *wire.Segment, next bool) {
+	c.charge(seg, next)
+	c.rcv.mss = max(c.rcv.mss, uint16(min(segmentSize(seg), int(c.rcv.advMSS))))
+}
+
+// advance sets RCV.NXT. What was taken beyond the window ends it.
+func (c *Conn) advance(next seqnum.Value) {
+	c.rcv.nxt = next
+	c.rcv.adv = seqnum.Max(c.rcv.adv, next)
+}
+
+// mayDelayFin reports whether the ACK of a FIN that is next may wait for the
+// user's own: see Config.DelayFin.
+func (c *Conn) mayDelayFin() bool {
+	return c.cfg.DelayFin && c.cfg.DelayedAck > 0 && c.rcv.given && c.state == StateEstablished &&
+		c.rcv.finSeen && c.rcv.nxt == c.rcv.fin && c.count.bytesReceived > 0 &&
+		(c.rcvmem == nil || c.memoryHeld() <= c.recvLimit())
+}
+
 // takeFin takes the peer's FIN, all text before it being in the buffer.
 func (c *Conn) takeFin(now Time) {
+	if c.mayDelayFin() {
+		c.delayAck(now)
+	} else {
+		c.wants.ack = true
+	}
 	c.finRcvd = true
-	c.rcv.nxt = c.rcv.nxt.Add(1)
-	c.rcv.adv = seqnum.Max(c.rcv.adv, c.rcv.nxt)
-	c.wants.ack = true
+	c.advance(c.rcv.nxt.Add(1))
 	if c.ooo != nil {
 		c.ooo.clear()
 	}

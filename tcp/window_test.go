@@ -169,7 +169,7 @@ func TestWindowClamp(t *testing.T) {
 	if got := small.WindowClamp; got != 1152 {
 		t.Errorf("WindowClamp 1 becomes %d, want 1152", got)
 	}
-	if got := synWindow(&small); got != 1152 {
+	if got := synWindow(NewConfig(Config{}), &small, 1460); got != 1152 {
 		t.Errorf("the SYN announces %d, want 1152", got)
 	}
 }

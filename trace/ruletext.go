@@ -80,6 +80,8 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleGapFilled:      {"the gap is filled: acknowledged at once", "缺口补上了：立即确认"},
 	tcp.RuleDuplicateData:  {"bytes that are here already: dropped, and acknowledged again", "已有的字节：丢弃，并再次确认"},
 	tcp.RuleTrimmed:        {"what is outside the window is cut off", "裁去窗口之外的部分"},
+	tcp.RuleBeyondWindow:   {"it ends beyond the window, and is held whole or not at all: dropped", "超出窗口，而报文段只能整个存放：丢弃"},
+	tcp.RuleOverrun:        {"it ends beyond the window, but nothing waits to be read: taken whole", "超出窗口，但没有数据等待读取：整个接收"},
 	tcp.RuleZeroWindowData: {"data where there is no room: dropped, and the closed window is told", "没有空间却来了数据：丢弃，并告知窗口已关闭"},
 	tcp.RuleNoMemory:       {"no memory is left for it: dropped", "没有内存可放：丢弃"},
 	tcp.RuleCongestionMark: {"a router marked it instead of dropping it (CE): every ACK says so until the sender has slowed down", "路由器没有丢弃它而是打了标记（CE）：此后每个 ACK 都回报，直到对方减速"},
