@@ -59,6 +59,13 @@ func (c *Conn) lostBytes() int {
 	return c.sent.lost
 }
 
+// reneged reports whether the peer said that it has what it asks for now: it had
+// to drop it (RFC 2018, Section 8). Although nothing seems to be in flight, the
+// time-out has to come.
+func (c *Conn) reneged() bool {
+	return c.sent != nil && c.sent.n > 0 && c.sent.at(0).has(recSacked)
+}
+
 // inFlight is what we think is in the network.
 func (c *Conn) inFlight() int {
 	n := c.outstanding()

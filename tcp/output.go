@@ -283,7 +283,7 @@ func (c *Conn) restartAfterIdle(now Time) {
 // ACK will set free: the window is closed, or too small, or the user corks.
 func (c *Conn) watchWindow(now Time) {
 	waiting := c.unsent() > 0 || c.finPending() || c.lostBytes() > 0
-	if !waiting || c.inFlight() > 0 || c.synUnacked() || c.timerRunning(TimerPacing) {
+	if !waiting || c.inFlight() > 0 || c.reneged() || c.synUnacked() || c.timerRunning(TimerPacing) {
 		c.stopTimer(TimerPersist)
 		if c.rtoAt == 0 && c.outstanding() > 0 {
 			c.startRetransmit(now) // nothing went again after a time-out

@@ -168,7 +168,7 @@ func (c *Conn) loseByTimeout(now Time, first bool) {
 	if fresh || !first {
 		l.frto = frtoSent // RFC 5682, Section 2.1, step 1
 	}
-	if c.sent.at(0).has(recSacked) {
+	if c.reneged() {
 		// RFC 2018, Section 8: what was reported to have arrived is not there
 		// any more.
 		c.rule(now, RuleReneged)

@@ -190,3 +190,20 @@ func TestReneging(t *testing.T) {
 	d.ack(2001, 1)
 	d.want(". 2001:3001(1000) ack 1", ". 3001:4001(1000) ack 1")
 }
+
+// The same when more is queued than the window lets out: although all that was
+// sent seems to have arrived, the time-out comes, and no override of the silly
+// window, which has nothing to send.
+func TestRenegingWithFullWindow(t *testing.T) {
+	d := sackFlight(t, 5000)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, win: 10000, opt: wire.Options{NumSACK: 1, SACK: [4]wire.SACKBlock{{Left: ours(1001), Right: ours(10001)}}}})
+	d.now = d.now.Add(100 * ms)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, win: 9000})
+	if i := d.c.Info(d.now); i.Sacked != 9 || i.InFlight != 0 || i.NotSent == 0 {
+		t.Fatalf("%d SACKed, %d in flight, %d not sent, want 9, 0, some", i.Sacked, i.InFlight, i.NotSent)
+	}
+	d.sent = d.sent[:0]
+	d.advance(2 * 200 * ms)
+	d.wantRule(RuleReneged)
+	d.want(". 1001:2001(1000) ack 1")
+}
