@@ -47,6 +47,17 @@ func (r *Run) Passed() bool {
 	return true
 }
 
+// Idle are the interventions of the recipe whose moment never came.
+func (r *Run) Idle() []string {
+	var list []string
+	for k := range r.stage.do {
+		if !r.stage.do[k].done {
+			list = append(list, r.Recipe.Do[k])
+		}
+	}
+	return list
+}
+
 // Analysis is the log looked through. It must be used by one goroutine at a
 // time.
 func (r *Run) Analysis() *trace.Analysis {

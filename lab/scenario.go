@@ -83,7 +83,11 @@ func Find(name string) (*Scenario, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("no scenario %q%s", name, didYouMean(name, names))
+	hint := didYouMean(name, names)
+	if hint == "" {
+		hint = "; trivet lab list shows what there is"
+	}
+	return nil, fmt.Errorf("no scenario %q%s", name, hint)
 }
 
 func (s *Scenario) param(name string) (*Param, error) {
@@ -97,7 +101,11 @@ func (s *Scenario) param(name string) (*Param, error) {
 	return nil, fmt.Errorf("%s has no parameter %q%s", s.Name, name, didYouMean(name, names))
 }
 
-// didYouMean names those of names that are nearest to name.
+// fewNames is how many names are all listed when none is near.
+const fewNames = 12
+
+// didYouMean names those of names that are nearest to name; when none is, all of
+// them if they are few.
 func didYouMean(name string, names []string) string {
 	type near struct {
 		name     string
@@ -119,7 +127,10 @@ func didYouMean(name string, names []string) string {
 		}
 	}
 	if len(best) == 0 {
-		return ""
+		if len(names) > fewNames {
+			return ""
+		}
+		return "; there are " + strings.Join(names, ", ")
 	}
 	return "; did you mean " + strings.Join(best, ", ") + "?"
 }

@@ -71,8 +71,10 @@ func newStage(o *order, seed uint64) *stage {
 	s.net.Filter(s.filter)
 	for k := range s.do {
 		if i := &s.do[k]; i.when.timed {
-			i.done = true
-			s.net.After(i.when.after, func() { s.intervene(i) })
+			s.net.After(i.when.after, func() {
+				i.done = true
+				s.intervene(i)
+			})
 		}
 	}
 	return s

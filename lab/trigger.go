@@ -56,7 +56,19 @@ func parseTrigger(text string) (trigger, error) {
 			return t, nil
 		}
 	}
-	return t, fmt.Errorf("%q is neither a state nor a rule", what)
+	return t, fmt.Errorf("%q is neither a state nor a rule%s", what, didYouMean(what, happenings()))
+}
+
+// happenings are the states and the rules by name.
+func happenings() []string {
+	var names []string
+	for s := tcp.StateClosed; s <= tcp.StateTimeWait; s++ {
+		names = append(names, s.String())
+	}
+	for r := tcp.NoRule + 1; r < tcp.NumRules; r++ {
+		names = append(names, r.String())
+	}
+	return names
 }
 
 // matchesEvent reports whether the event of a host is the moment.

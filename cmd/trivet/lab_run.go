@@ -60,13 +60,13 @@ NAME lists them) and interventions. An intervention is --do 'at MOMENT ACTION':
 		ValidArgsFunction: completeScenarios,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.changed = cmd.Flags().Changed
-			return f.run(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout())
+			return f.run(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.BoolVar(&f.all, "all", false, "play every scenario, and say of each whether its expectations held")
-	flags.BoolVar(&f.asJSON, "json", false, "with --all: one JSON object per line")
+	flags.BoolVar(&f.asJSON, "json", false, "say as a JSON object which expectations held; with --all one per line")
 	flags.Uint64Var(&f.seed, "seed", 1, "where all chance comes from")
 	for _, p := range []struct{ name, usage string }{
 		{"rtt", "round-trip `time` of the link"},
@@ -149,7 +149,7 @@ func (f *runFlags) style() (trace.Style, error) {
 	return style, nil
 }
 
-func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) error {
 	languages, err := langs(f.lang)
 	if err != nil {
 		return err
@@ -178,8 +178,16 @@ func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out io.
 			return err
 		}
 	}
-	if err := f.show(run, style, languages, in, out); err != nil {
+	if f.asJSON {
+		err = f.report(out, run, languages)
+	} else {
+		err = f.show(run, style, languages, in, out)
+	}
+	if err != nil {
 		return err
+	}
+	for _, do := range run.Idle() {
+		fmt.Fprintf(errs, "trivet: the moment of --do '%s' never came\n", do)
 	}
 	if !run.Passed() {
 		return errExpectations

@@ -165,7 +165,8 @@ func TestExplain(t *testing.T) {
 func TestWrongUseOfTheLab(t *testing.T) {
 	for args, want := range map[string]string{
 		"lab run handshak":                   "did you mean handshake",
-		"lab show nothing-like-it":           "no scenario",
+		"lab show nothing-like-it":           "trivet lab list",
+		"lab run handshake --set bytes=1":    "there are rtt, loss, rate, msl, cc",
 		"lab run handshake --set rt=1ms":     "did you mean rtt",
 		"lab run handshake --set rtt":        "want key=value",
 		"lab run handshake --lang fr":        "--lang",
@@ -217,6 +218,14 @@ func TestLabRun(t *testing.T) {
 	status, out, _ = command(t.Context(), "", "lab", "run", "--all", "--json")
 	if status != exitOK || strings.Count(out, "\n") < 42 || !strings.HasPrefix(out, `{"name":"handshake","passed":true`) {
 		t.Errorf("--all: status %d, %.200q", status, out)
+	}
+	status, out, errs = command(t.Context(), "", "lab", "run", "half-close", "--json", "--do", "at #999 drop", "--do", "at 9h plug", "--do", "at #5 duplicate")
+	if status != exitOK || !strings.HasPrefix(out, `{"name":"half-close","passed":true`) || strings.Count(errs, "never came") != 2 || strings.Contains(errs, "duplicate") {
+		t.Errorf("moments that never come: status %d, %.80q, %q", status, out, errs)
+	}
+	status, _, errs = command(t.Context(), "", "lab", "run", "handshake", "--do", "at client FIN-WAIT-9 crash")
+	if status != exitUsage || !strings.Contains(errs, "did you mean FIN-WAIT-1, FIN-WAIT-2") {
+		t.Errorf("a state that there is not: status %d, %q", status, errs)
 	}
 	for _, format := range []string{"json", "qlog", "mermaid", "svg", "md"} {
 		if status, out, _ := command(t.Context(), "", "lab", "run", "handshake", "--format", format); status != exitOK || len(out) < 200 {
