@@ -301,3 +301,19 @@ func TestSuperSegments(t *testing.T) {
 	d.ack(10001, 1)
 	d.want("P. 26001:30001(4000) ack 1")
 }
+
+// RFC 9293, Section 3.9.1.2 (MUST-61): a segment that ended what the user wrote goes
+// again as it was, with PSH, whatever was written since; another has none.
+func TestPushGoesAgain(t *testing.T) {
+	d := newDriver(t, withSACK)
+	d.dial()
+	d.in(seg{f: wire.SYN | wire.ACK, ack: 1, opt: wire.Options{MSS: 1000, SACKPermitted: true}})
+	d.want(". 1:1(0) ack 1")
+	d.write(2000)
+	d.want(". 1:1001(1000) ack 1", "P. 1001:2001(1000) ack 1")
+	d.write(3000)
+	d.want(". 2001:3001(1000) ack 1", ". 3001:4001(1000) ack 1", "P. 4001:5001(1000) ack 1")
+	d.now = d.now.Add(50 * ms)
+	d.sack(1, 2001, 5001)
+	d.want(". 1:1001(1000) ack 1", "P. 1001:2001(1000) ack 1")
+}

@@ -96,7 +96,11 @@ func (c *Conn) sendLost(now Time, out *Batch) {
 // sendAgain sends n bytes from from on again, which are marked as lost.
 func (c *Conn) sendAgain(now Time, out *Batch, from seqnum.Value, n int, fin bool) {
 	flight := c.inFlight()
+	pushed := n > 0 && c.sent.pushedAt(from.Add(seqnum.Size(n)))
 	seg := c.segment(now, out, from, n, fin)
+	if pushed {
+		seg.Flags |= wire.PSH // as it was sent first
+	}
 	seg.Retransmit = true
 	c.rtt.cancel() // Karn: its ACK would be ambiguous
 	c.cc.sent(now, n, flight)
@@ -119,10 +123,14 @@ func (c *Conn) record(now Time, seg *wire.Segment, flight int) sentRecord {
 	if size == 0 {
 		size = max(seg.PayloadLen, 1)
 	}
-	return sentRecord{
+	r := sentRecord{
 		start: seg.Seq, end: seg.End(), sentAt: now, size: uint16(size),
 		tx: c.rate.sent(now, int(seg.Len()), flight),
 	}
+	if seg.PayloadLen > 0 && c.pushed(seg.End()) {
+		r.flags = recPushed
+	}
+	return r
 }
 
 // sendNew sends data that was never sent, and the FIN.

@@ -16,14 +16,15 @@ type sentRecord struct {
 	flags      recordFlags
 }
 
-// recordFlags say what became of a record. One that has none of them, or only
-// recResent, is in flight.
+// recordFlags say what became of a record. One that is neither SACKed nor lost is in
+// flight.
 type recordFlags uint8
 
 const (
 	recSacked recordFlags = 1 << iota // it arrived, as SACK says
 	recLost                           // it is thought lost and waits to go again
 	recResent                         // what was sent last is not the first copy
+	recPushed                         // it ends with PSH
 )
 
 func (r *sentRecord) has(f recordFlags) bool { return r.flags&f != 0 }
@@ -133,6 +134,7 @@ func (b *scoreboard) split(i int, seq seqnum.Value) {
 		}
 	}
 	b.at(i).end = seq
+	b.at(i).flags &^= recPushed
 	b.at(i + 1).start = seq
 }
 
@@ -239,6 +241,12 @@ func (b *scoreboard) count(what recordFlags) (n int) {
 	return n
 }
 
+// pushedAt reports whether a segment that ended at end was sent with PSH.
+func (b *scoreboard) pushedAt(end seqnum.Value) bool {
+	r := b.at(b.find(end.Add(^seqnum.Size(0))))
+	return r.end == end && r.has(recPushed)
+}
+
 // nextLost returns where the first lost bytes begin, and how many follow
 // without a gap, up to most or a little more, or until records end in a whole
 // segment of mss bytes: as they were sent they go again, in whole segments. n is
@@ -292,7 +300,7 @@ func (b *scoreboard) sendAgain(r sentRecord) {
 		}
 	}
 	b.remove(i+1, j+1)
-	r.flags = recResent
+	r.flags |= recResent
 	*b.at(i) = r
 	b.resends = append(b.resends, resend{start: r.start, end: r.end, sentAt: r.sentAt})
 }
