@@ -40,14 +40,15 @@ func (c *Config) firstWindow(o *Options, mss int) int {
 	if c.SegmentMemory == nil {
 		return o.clamp(size)
 	}
-	w := o.clamp(size * unknownShare >> 8)
+	w := o.clamp(int(int64(size) * unknownShare >> 8))
 	if w > mss {
 		w -= w % mss
 	}
 	return w
 }
 
-// memoryHeld returns the memory that what was received takes up.
+// memoryHeld returns the memory that what was received takes up. However it became
+// empty, a queue without bytes has none.
 func (c *Conn) memoryHeld() int {
 	if c.rcvbuf.size == 0 {
 		c.rcvmem.queued = 0
@@ -59,10 +60,12 @@ func (c *Conn) memoryHeld() int {
 }
 
 // payloadOf returns how many bytes of payload that much memory may hold.
-func (m *recvMemory) payloadOf(memory int) int { return memory * m.share >> 8 }
+func (m *recvMemory) payloadOf(memory int) int { return int(int64(memory) * int64(m.share) >> 8) }
 
 // memoryOf returns how much memory that many bytes of payload may take up.
-func (m *recvMemory) memoryOf(payload int) int { return payload << 8 / m.share }
+func (m *recvMemory) memoryOf(payload int) int {
+	return int(min(int64(payload)<<8/int64(m.share), maxBuffer))
+}
 
 // memoryRoom returns the payload that the receive buffer holds when empty, and
 // what it has room for now: less than nothing when it holds more than it should.
@@ -247,7 +250,7 @@ func (m *recvMemory) moved(n, size int) {
 	if m == nil || size == 0 {
 		return
 	}
-	part := m.ooo * n / size
+	part := int(int64(m.ooo) * int64(n) / int64(size))
 	m.ooo -= part
 	m.queued += part
 }
@@ -255,6 +258,6 @@ func (m *recvMemory) moved(n, size int) {
 // taken tells that the user read n of size bytes.
 func (m *recvMemory) taken(n, size int) {
 	if m != nil {
-		m.queued -= m.queued * n / size
+		m.queued -= int(int64(m.queued) * int64(n) / int64(size))
 	}
 }
