@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/link"
 	"github.com/trivet-net/trivet/wire"
 )
@@ -86,8 +87,8 @@ func (s *Stack) deliverStrays(strays *wire.Batch) {
 }
 
 // transmit writes the packets of out to their links and releases them. plain
-// is room to work in.
-func transmit(links []*attachment, out, plain *wire.Batch) {
+// is room to work in. It adds what the links did not take to refused.
+func transmit(links []*attachment, out, plain *wire.Batch, refused []engine.Refusal) []engine.Refusal {
 	pkts := out.Packets
 	for len(pkts) > 0 {
 		n := 1
@@ -95,34 +96,43 @@ func transmit(links []*attachment, out, plain *wire.Batch) {
 			n++
 		}
 		if i := pkts[0].Link; i < len(links) && links[i] != nil {
-			links[i].send(pkts[:n], plain)
+			refused = links[i].send(pkts[:n], plain, refused)
 		}
 		pkts = pkts[n:]
 	}
 	out.Release()
+	return refused
 }
 
 // send writes packets in the form that the link takes. This is the one place
 // where super-segments are cut and checksums completed for links that do
 // neither.
-func (a *attachment) send(pkts []wire.Packet, plain *wire.Batch) {
+func (a *attachment) send(pkts []wire.Packet, plain *wire.Batch, refused []engine.Refusal) []engine.Refusal {
 	if a.offloads.Has(link.TSO) {
-		a.write(pkts)
-		return
+		return a.write(pkts, refused)
 	}
 	for i := range pkts {
 		if !wire.Cut(&pkts[i], a.mtu, plain) {
 			a.txDropped.Add(1)
 		}
 		if plain.Len() >= batchSize || i == len(pkts)-1 {
-			a.write(plain.Packets)
+			refused = a.write(plain.Packets, refused)
 			plain.Release()
 		}
 	}
+	return refused
 }
 
-func (a *attachment) write(pkts []wire.Packet) {
-	n, _ := a.link.Write(pkts) // what a link does not take is lost, as on any network
+// write writes packets and adds those that the link did not take to refused: all
+// but TCP lose them, as on any network.
+func (a *attachment) write(pkts []wire.Packet, refused []engine.Refusal) []engine.Refusal {
+	n, _ := a.link.Write(pkts)
 	a.txPackets.Add(uint64(n))
 	a.txDropped.Add(uint64(len(pkts) - n))
+	for i := range pkts[n:] {
+		if r, ok := engine.RefusalOf(&pkts[n+i]); ok {
+			refused = append(refused, r)
+		}
+	}
+	return refused
 }

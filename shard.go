@@ -38,8 +38,9 @@ type shard struct {
 	// another. Who finds one sending leaves it the work.
 	sending bool
 	again   bool       // there may be something new to send
-	out     wire.Batch // these two belong to who set sending
+	out     wire.Batch // these belong to who set sending
 	plain   wire.Batch
+	refused []engine.Refusal
 }
 
 // lock locks the shard and returns the time. Time is read under the lock, so
@@ -80,12 +81,13 @@ func (s *shard) send(now tcp.Time, rounds int) {
 		}
 		links := s.links
 		s.mu.Unlock()
-		transmit(links, &s.out, &s.plain)
+		s.refused = transmit(links, &s.out, &s.plain, s.refused[:0])
 		s.mu.Lock()
-		if !more && !s.again {
+		if !more && !s.again && len(s.refused) == 0 {
 			break
 		}
 		now = s.stack.now()
+		s.engine.Refused(now, s.refused)
 		if rounds--; rounds == 0 && !s.closed {
 			// Ends when it has nothing left to send; Stack.Close waits.
 			s.stack.running.Go(func() { s.send(s.lock(), 0) })

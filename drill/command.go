@@ -52,6 +52,9 @@ func (s *settings) shell(words []string) error {
 	case name == "ip" && strings.HasPrefix(strings.Join(args, " "), "tcp_metrics flush"):
 		s.forget = true
 		return nil
+	case name == "tc" && strings.HasPrefix(strings.Join(args, " "), "qdisc"):
+		s.full = strings.HasSuffix(strings.Join(args, " "), "limit 0") // nothing leaves
+		return nil
 	case harmless(name, args):
 		return nil
 	}
@@ -59,12 +62,10 @@ func (s *settings) shell(words []string) error {
 }
 
 // harmless reports whether a command is about something that a run in virtual
-// time does not have: queueing disciplines, offloads, counters.
+// time does not have: offloads, counters.
 func harmless(name string, args []string) bool {
 	line := strings.Join(args, " ")
 	switch name {
-	case "tc":
-		return strings.HasPrefix(line, "qdisc") && (!strings.Contains(line, "limit 0") || strings.HasPrefix(line, "qdisc del"))
 	case "ethtool":
 		return strings.HasPrefix(line, "-K")
 	case "nstat":

@@ -343,6 +343,9 @@ func (r *runner) drain() error {
 				return failf("a packet was sent that does not fit the MTU of %d: %d bytes", r.set.mtu, p.Len())
 			}
 		}
+		if r.set.full {
+			r.refuse()
+		}
 		for i := range r.wire.Packets {
 			p := &r.wire.Packets[i]
 			p.FinishChecksum()
@@ -359,6 +362,18 @@ func (r *runner) drain() error {
 		r.batch.Release()
 	}
 	return nil
+}
+
+// refuse tells the host that the link did not take the packets.
+func (r *runner) refuse() {
+	var refusals []engine.Refusal
+	for i := range r.wire.Packets {
+		if f, ok := engine.RefusalOf(&r.wire.Packets[i]); ok {
+			refusals = append(refusals, f)
+		}
+	}
+	r.wire.Release()
+	r.engine.Refused(r.now, refusals)
 }
 
 // flowOf returns the flow with the tuple, nil if the script has none.

@@ -31,6 +31,7 @@ type settings struct {
 	fastOpen         int // the bits of tcp_fastopen
 	fastOpenKeys     []engine.FastOpenKey
 	forget           bool           // what was learnt of other hosts
+	full             bool           // the queue of the link takes nothing
 	files            map[string]int // files that commands made: sizes in bytes
 }
 

@@ -14,8 +14,9 @@ type Link interface {
 	// until the next Read. After Close it returns net.ErrClosed.
 	Read(pkts []wire.Packet) (n int, err error)
 
-	// Write sends packets in order and returns how many it took; the rest were
-	// dropped, as networks do when a queue is full. It borrows the packets for
+	// Write sends packets in order and returns how many it took, from the first on;
+	// the rest was dropped, as networks do when a queue is full, but TCP is told
+	// and does not wait for an ACK to miss it. It borrows the packets for
 	// the call and keeps none (see wire.Packet.CopyTo). It never waits for
 	// another stack and never calls back into one.
 	Write(pkts []wire.Packet) (n int, err error)

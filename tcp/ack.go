@@ -45,6 +45,7 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 		c.takeNews(now, seg)
 	}
 	c.takeEcho(now, seg, prior)
+	c.releaseRefused(now, prior)
 	return true
 }
 

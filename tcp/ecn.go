@@ -68,8 +68,18 @@ func (c *Conn) takeEcho(now Time, seg *wire.Segment, prior int) {
 		return
 	}
 	c.rule(now, RuleCongestionEcho)
+	c.reduceByMark(now, prior)
+}
+
+// reduceByMark reduces the window because of a sign of congestion that is no
+// loss, unless that was done for this window of data. prior bytes were in flight.
+func (c *Conn) reduceByMark(now Time, prior int) {
+	if c.loss.phase != lossOpen || c.snd.una.Less(c.ecn.end) {
+		return
+	}
 	c.cc.congestionExperienced(now, prior)
 	c.ecn.reduced(c.snd.nxt)
+	c.ecn.end = c.snd.nxt
 	c.loss.undo.on = false // it would take this back
 	if c.cc.ownsRecovery() || c.outstanding() == 0 {
 		return

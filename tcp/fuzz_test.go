@@ -96,6 +96,9 @@ func (p *pair) configure(b int) {
 	if b&128 != 0 {
 		p.ends[0].open.FastOpen, p.ends[0].open.PeerMSS = testCookie, 1400
 	}
+	if b&5 == 5 {
+		p.refuses = 4
+	}
 	p.dial(p.ends[0])
 	if b&32 != 0 {
 		p.dial(p.ends[1]) // simultaneous open
@@ -241,7 +244,7 @@ func (p *pair) disturb(c *Conn, s *schedule) {
 // finish lets the network work again, makes both users close, and waits for
 // the end.
 func (p *pair) finish() {
-	p.manual, p.held = false, [2][]*wire.Segment{}
+	p.manual, p.held, p.refuses = false, [2][]*wire.Segment{}, 0
 	for steps := 0; ; steps++ {
 		for i, e := range p.ends {
 			e.keepOpen = true

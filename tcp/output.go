@@ -46,7 +46,7 @@ func (c *Conn) output(now Time, out *Batch) {
 		// probe may be answered without its ACK being believed.
 		c.sendAcks(now, out)
 	}
-	if c.open() && c.state != StateTimeWait {
+	if c.open() && c.state != StateTimeWait && !c.refused {
 		c.sendTailProbe(now, out)
 		c.sendLost(now, out)
 		c.sendNew(now, out)

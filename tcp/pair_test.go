@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ type pair struct {
 	inFlight []flying // in order of arrival
 	manual   bool     // segments wait in held until the test delivers them
 	held     [2][]*wire.Segment
+	refuses  int  // of so many batches the link takes only a part of one; 0: of none
 	forged   bool // a segment that neither end sent was delivered
 	batch    Batch
 	blocks   blockCheck
@@ -406,9 +408,37 @@ func (p *pair) output(i int) {
 	if len(p.batch.Segments) > 2000 {
 		p.fatalf("%d segments at once", len(p.batch.Segments))
 	}
+	if p.refuses > 0 && len(p.batch.Segments) > 0 && p.rng.IntN(p.refuses) == 0 {
+		p.refuse(i)
+		return
+	}
 	for k := range p.batch.Segments {
 		p.transmit(i, &p.batch.Segments[k])
 	}
+}
+
+// refuse has the link of the host take only the first of what is in the batch.
+func (p *pair) refuse(i int) {
+	var pieces []*wire.Segment
+	for k := range p.batch.Segments {
+		for at := 0; ; {
+			s := &p.batch.Segments[k]
+			pieces = append(pieces, clonePiece(s, &at, true, &p.blocks))
+			if at >= s.PayloadLen {
+				break
+			}
+		}
+	}
+	took := p.rng.IntN(len(pieces))
+	for _, s := range pieces[:took] {
+		p.transmit(i, s)
+	}
+	for _, s := range slices.Backward(pieces[took:]) {
+		if s.Len() > 0 && !s.Flags.Has(wire.SYN) {
+			p.ends[i].c.Refused(p.now, s.Seq, s.End())
+		}
+	}
+	p.check(p.ends[i])
 }
 
 // use does what the user of an end does: read and write what goes.
@@ -580,6 +610,12 @@ func TestTransfer(t *testing.T) {
 		{name: "nothing at all", seeds: 100, net: network{loss: 0.2, jitter: 20 * time.Millisecond}},
 		{name: "no options", seeds: 30, net: network{loss: 0.05}, bytes: [2]int{50_000, 50_000}, mod: noOptions(0, 1)},
 		{name: "no options at one end", seeds: 30, net: network{loss: 0.05}, bytes: [2]int{50_000, 50_000}, mod: noOptions(1)},
+		{name: "a link that is full at times", seeds: 30, bytes: [2]int{300_000, 100_000}, mod: full(0xfc00)},
+		{name: "full, loss", seeds: 60, net: network{loss: 0.1, jitter: 20 * time.Millisecond}, bytes: [2]int{30_000, 20_000}, mod: full(0)},
+		{name: "full, no options", seeds: 30, net: network{loss: 0.05}, bytes: [2]int{50_000, 50_000}, mod: func(p *pair) {
+			full(0)(p)
+			noOptions(0, 1)(p)
+		}},
 		{name: "cork", seeds: 10, net: network{loss: 0.05}, bytes: [2]int{20_000, 20_000}, mod: func(p *pair) {
 			p.ends[0].open.Options.Cork = true
 		}},
@@ -637,6 +673,14 @@ func super(n int) func(*pair) {
 		for _, e := range p.ends {
 			e.open.Path.MaxSuper, e.chunk = n, 100_000
 		}
+	}
+}
+
+// full has the link refuse a part of every fifth batch or so.
+func full(n int) func(*pair) {
+	return func(p *pair) {
+		super(n)(p)
+		p.refuses = 5
 	}
 }
 

@@ -88,6 +88,7 @@ const (
 	RuleLimitedTransmit
 	RuleZeroWindowProbe
 	RuleSillyWindowOverride
+	RuleRefused
 	RuleDelayedAck
 	RuleKeepAliveProbe
 	RuleKeepAliveDead
@@ -224,6 +225,7 @@ var rules = [NumRules]ruleText{
 	RuleLimitedTransmit:     {"limited-transmit", "RFC 3042 2"},
 	RuleZeroWindowProbe:     {"zero-window-probe", "RFC 9293 3.8.6.1"},
 	RuleSillyWindowOverride: {"silly-window-override", "RFC 9293 3.8.6.2.1"},
+	RuleRefused:             {"refused", "RFC 9293 3.9.2"},
 	RuleDelayedAck:          {"delayed-ack", "RFC 9293 3.8.6.3"},
 	RuleKeepAliveProbe:      {"keep-alive-probe", "RFC 9293 3.8.4"},
 	RuleKeepAliveDead:       {"keep-alive-dead", "RFC 9293 3.8.4"},

@@ -33,6 +33,7 @@ func (c *Conn) Send(now Time, p []byte, flags SendFlags) (int, error) {
 	n, err := c.write(p, flags)
 	c.call(now, "write", n, err)
 	if n > 0 {
+		c.refused = false
 		c.sendWaitingSyn(now)
 		c.startUserTimeout(now)
 	}

@@ -66,14 +66,15 @@ func (c *Conn) Advance(now Time) {
 		}
 		switch t {
 		case TimerRetransmit:
-			c.rtoAt = 0
+			c.rtoAt, c.refused = 0, false
 			c.retransmitTimeout(now)
 		case TimerReorder:
+			c.refused = false
 			c.reorderTimeout(now)
 		case TimerPacing:
 			// Output sends what waited.
 		case TimerProbe:
-			c.wants.tailProbe = true
+			c.wants.tailProbe, c.refused = true, false
 		case TimerPersist:
 			c.persistTimeout(now)
 		case TimerDelayedAck:
@@ -228,6 +229,11 @@ func (c *Conn) giveUp(now Time) {
 // 3.8.6.1: the connection stays as long as the probes are answered; one that
 // nobody owns does not stay for ever.
 func (c *Conn) persistTimeout(now Time) {
+	if c.refused {
+		c.refused = false
+		c.retryRefused(now)
+		return
+	}
 	if c.snd.wnd > 0 {
 		c.rule(now, RuleSillyWindowOverride)
 		c.wants.override = true

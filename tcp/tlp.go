@@ -116,8 +116,8 @@ func (c *Conn) sendTailProbe(now Time, out *Batch) {
 		return
 	}
 	c.wants.tailProbe = false
-	if c.sent == nil || c.loss.phase != lossOpen || c.sent.sacked > 0 {
-		c.armLossTimer(now) // an ACK came in between
+	if c.sent == nil || c.loss.phase != lossOpen || c.sent.sacked > 0 || c.sent.at(c.sent.n-1).has(recLost) {
+		c.armLossTimer(now) // an ACK came in between, or the link refused what goes instead
 		return
 	}
 	c.rule(now, RuleTailProbe)

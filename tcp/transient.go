@@ -14,15 +14,16 @@ import (
 // Every procedure on a Conn that may change something begins with wake and ends
 // with rest.
 type transient struct {
-	timers [numTimers]Time // but that of keep-alive
-	rtoAt  Time            // when the retransmission time-out is due, whichever timer runs; 0: never
-	sent   *scoreboard     // nil while nothing is outstanding
-	loss   recovery
-	rack   rack
-	rate   rate
-	pace   pacer
-	chrono chrono
-	usage  usage
+	timers  [numTimers]Time // but that of keep-alive
+	rtoAt   Time            // when the retransmission time-out is due, whichever timer runs; 0: never
+	sent    *scoreboard     // nil while nothing is outstanding
+	loss    recovery
+	rack    rack
+	rate    rate
+	refused bool // the link refused what was sent: no more for now
+	pace    pacer
+	chrono  chrono
+	usage   usage
 
 	board scoreboard // that of sent, with its memory
 	next  *transient // in Config.spare

@@ -119,6 +119,7 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleLimitedTransmit:     {"a duplicate ACK lets one new segment out", "一个重复确认允许多发一个新报文段"},
 	tcp.RuleZeroWindowProbe:     {"the window is closed: probe whether it opened", "窗口已关闭：探测是否打开"},
 	tcp.RuleSillyWindowOverride: {"waited long enough for a larger window: send what fits", "等大窗口等得够久了：能发多少发多少"},
+	tcp.RuleRefused:             {"the queue of the own device is full: it was not sent", "本机设备队列已满：等于没有发出"},
 	tcp.RuleDelayedAck:          {"no data came to go with the ACK: it goes alone", "没有数据可搭载：ACK 单独发出"},
 	tcp.RuleKeepAliveProbe:      {"idle for long: ask whether the peer is still there", "空闲已久：问对方是否还在"},
 	tcp.RuleKeepAliveDead:       {"no answer to any probe: the peer is gone", "所有探测都无回应：对方已不在"},

@@ -53,11 +53,12 @@ func (d *Device) Write(pkts []wire.Packet) (int, error) {
 }
 
 // writeAll writes the call's packets, until one fails in a way that all others
-// would.
+// would. One that no device could carry counts as gone.
 func (w *writer) writeAll(fd uintptr) {
 	s := &w.d.stats
 	for i := range w.pkts {
 		p := &w.pkts[i]
+		w.n = i + 1
 		if !w.gather(p) {
 			s.txInvalid.Add(1)
 			continue
@@ -65,7 +66,6 @@ func (w *writer) writeAll(fd uintptr) {
 		err := writev(fd, w.vectors)
 		switch err {
 		case 0:
-			w.n++
 			s.txPackets.Add(1)
 			s.txBytes.Add(uint64(p.Len()))
 			if p.SegSize > 0 {
@@ -73,14 +73,21 @@ func (w *writer) writeAll(fd uintptr) {
 			}
 		case unix.EINVAL:
 			s.txInvalid.Add(1)
-		case unix.EAGAIN, unix.ENOBUFS, unix.ENOMEM, unix.EIO:
-			s.txDropped.Add(1) // EIO: the interface is down, for now
 		default:
 			s.txDropped.Add(uint64(len(w.pkts) - i))
-			w.err = err
+			w.n = i
+			if !passing(err) {
+				w.err = err
+			}
 			return
 		}
 	}
+}
+
+// passing reports whether the device may take packets later. EIO: the interface
+// is down, for now.
+func passing(err unix.Errno) bool {
+	return err == unix.EAGAIN || err == unix.ENOBUFS || err == unix.ENOMEM || err == unix.EIO
 }
 
 // gather collects the pieces of the packet in w.vectors, the virtio-net header
