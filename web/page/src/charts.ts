@@ -86,14 +86,16 @@ const milliseconds = (ns: number[]) => ns.map((v) => v / 1e6);
 function queues(run: Run, connection: number, side: number): Drawing {
   const host = run.model.connections[connection].hosts[side];
   const q: Queue | undefined = run.model.queues.find((x) => x.host === host);
-  if (!q) return { data: [[]], series: [], legend: [] };
+  if (!q || q.time.length === 0) return { data: [[]], series: [], legend: [] };
+  // The queues stay as they are until the end.
+  const held = (values: number[]) => [...values, values[values.length - 1]];
   return stepped(
     [
-      { name: t("synQueue"), values: q.syn_queue },
-      { name: t("acceptQueue"), values: q.accept },
-      { name: "TIME-WAIT", values: q.time_waits },
+      { name: t("synQueue"), values: held(q.syn_queue) },
+      { name: t("acceptQueue"), values: held(q.accept) },
+      { name: "TIME-WAIT", values: held(q.time_waits) },
     ],
-    q.time,
+    [...q.time, run.model.end],
   );
 }
 

@@ -197,3 +197,21 @@ test("single keys can be turned off for those who speak to their computer", asyn
   await page.keyboard.press("n");
   await expect(page.locator(".transport output")).toContainText("1/");
 });
+
+test("no panel lies on another, however wide the window is", async ({ page }) => {
+  for (const width of [700, 1100, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    await open(page, "handshake");
+    await page.keyboard.press("n");
+    const overlaps = await page.evaluate(() => {
+      const boxes = [...document.querySelectorAll(".panel")].map((e) => e.getBoundingClientRect());
+      return boxes.flatMap((a, i) =>
+        boxes
+          .slice(i + 1)
+          .filter((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom),
+      ).length;
+    });
+    expect(overlaps, `at ${width} pixels`).toBe(0);
+    await page.goto("about:blank");
+  }
+});
