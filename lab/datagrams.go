@@ -28,7 +28,7 @@ var datagrams = []*Scenario{{
 		},
 		{
 			Name: "reorder", Kind: KindProbability, Default: "10%",
-			Text: Text{"probability that a packet is overtaken", "报文被超过的概率"},
+			Text: Text{"probability that a packet is overtaken", "报文被后发者赶超的概率"},
 		},
 	},
 	play: playDatagrams,

@@ -70,7 +70,7 @@ var endings = []*Scenario{
 	},
 	{
 		Name:  "keepalive-unplugged",
-		Title: Text{"The cable is pulled while nobody speaks", "没人说话时网线被拔"},
+		Title: Text{"The cable is pulled while nobody speaks", "保活：没人说话时网线被拔"},
 		Why: Text{
 			"An idle connection sends nothing, so nothing fails: without keep-alive the server never learns. With it, probes ask whether the peer is still there, and end the connection when none is answered. Try --set keepalive=off.",
 			"空闲的连接什么都不发，也就不会失败：没有保活，服务器永远不知道。有了保活，探测会问对方是否还在，都没有回应就结束连接。可以试试 --set keepalive=off。",

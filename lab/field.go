@@ -29,8 +29,8 @@ var fields = []Field{
 	{"SND.WND", "bytes", Text{"window that the peer offers", "对方给出的窗口"}, func(i *tcp.Info) any { return i.SndWnd }},
 	{"RCV.NXT", "seq", Text{"next byte expected", "下一个期待的字节"}, func(i *tcp.Info) any { return i.RcvNxt }},
 	{"RCV.WND", "bytes", Text{"window offered to the peer", "给对方的窗口"}, func(i *tcp.Info) any { return i.RcvWnd }},
-	{"ISS", "count", Text{"own initial sequence number", "己方的起始序号"}, func(i *tcp.Info) any { return i.ISS }},
-	{"IRS", "count", Text{"the peer's initial sequence number", "对方的起始序号"}, func(i *tcp.Info) any { return i.IRS }},
+	{"ISS", "count", Text{"own initial sequence number", "己方的初始序号"}, func(i *tcp.Info) any { return i.ISS }},
+	{"IRS", "count", Text{"the peer's initial sequence number", "对方的初始序号"}, func(i *tcp.Info) any { return i.IRS }},
 
 	{"cwnd", "bytes", Text{"congestion window", "拥塞窗口"}, func(i *tcp.Info) any { return i.SndCwnd }},
 	{"ssthresh", "bytes", Text{"slow-start threshold, 0 when there is none yet", "慢启动阈值，尚无时为 0"}, func(i *tcp.Info) any { return threshold(i) }},

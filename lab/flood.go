@@ -69,7 +69,7 @@ var floodKnobs = []Param{
 	},
 	{
 		Name: "queue", Kind: KindNumber, Default: "16", Min: "1", Max: "1000",
-		Text: Text{"half-open connections that the server remembers", "服务器能记住的半开连接数"},
+		Text: Text{"half-open connections that the server remembers", "服务器能记住的半连接数"},
 	},
 	{
 		Name: "clients", Kind: KindNumber, Default: "5", Min: "1", Max: "50",
@@ -172,7 +172,7 @@ func playAcceptQueue(s *stage) {
 	waiting := s.server.Engine().Stats().AcceptWait
 	s.expect(waiting == backlog+1, waiting, "one more connection waits than the backlog says", "等待的连接比 backlog 多一个")
 	half := s.server.Engine().Stats().HalfOpen
-	s.expect(half == 1, half, "the last one is still half-open at the server", "最后一个在服务器上仍是半开的")
+	s.expect(half == 1, half, "the last one is still half-open at the server", "最后一个在服务器上仍是半连接")
 	s.say("The program calls accept at last. The next SYN,ACK that is repeated brings the last connection in.",
 		"程序终于调用 accept。下一次重发的 SYN,ACK 会让最后的连接完成。")
 	accepted := 0

@@ -32,7 +32,7 @@ var flow = []*Scenario{
 	},
 	{
 		Name:  "silly-window",
-		Title: Text{"A slow reader, and why it does not lead to tiny segments", "读得慢的程序，以及为何不会产生微小报文段"},
+		Title: Text{"A slow reader, and why it does not lead to tiny segments", "糊涂窗口综合征：程序读得慢，为何也不会产生微小报文段"},
 		Why: Text{
 			"If every few bytes that are read opened the window by as much, the sender would fill it with tiny segments for ever. So the receiver tells of room only in steps of a segment or half its buffer, and the sender waits for as much.",
 			"如果每读几个字节就把窗口打开几个字节，发送方就会永远用微小的报文段去填。所以接收方只按一个报文段或半个缓冲区的步长告知空间，发送方也等到有那么多才发。",
@@ -61,7 +61,7 @@ var flow = []*Scenario{
 	},
 	{
 		Name:  "window-scaling",
-		Title: Text{"A long fat path: 64 KiB are not enough", "又长又宽的路径：64 KiB 不够用"},
+		Title: Text{"A long fat path: 64 KiB are not enough", "长肥网络：64 KiB 的窗口不够用"},
 		Why: Text{
 			"The window field has 16 bits: at most 65535 bytes can be out per round trip. On a path of 100 ms that is 5 Mbit/s, however fast it is. Window scaling shifts the field. Try --set scaling=off.",
 			"窗口字段只有 16 位：每个往返最多 65535 字节在途。往返 100 毫秒的路径再快也只有 5 Mbit/s。窗口扩大因子把该字段左移。可以试试 --set scaling=off。",

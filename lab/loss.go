@@ -12,7 +12,7 @@ import (
 var loss = []*Scenario{
 	{
 		Name:  "retransmission-timeout",
-		Title: Text{"Nothing comes back: the retransmission timer, twice as long each time", "毫无回应：重传定时器，每次加倍"},
+		Title: Text{"Nothing comes back: the retransmission timer, twice as long each time", "超时重传：毫无回应，定时器每次加倍"},
 		Why: Text{
 			"When not even a duplicate ACK tells of the loss, the timer is the last resort. It doubles with every time-out, since the network may be overloaded.",
 			"连重复确认都没有时，定时器是最后的手段。每次超时加倍，因为网络可能过载。",
@@ -26,7 +26,7 @@ var loss = []*Scenario{
 	},
 	{
 		Name:  "fast-retransmit",
-		Title: Text{"A loss in the middle: sent again without waiting for the timer", "中间丢了一个：不等定时器就重传"},
+		Title: Text{"A loss in the middle: sent again without waiting for the timer", "快速重传：中间丢了一个，不等定时器"},
 		Why: Text{
 			"Every segment that arrives behind the gap makes the receiver repeat its ACK, with SACK blocks that say what it has. The sender sees what is missing after about one round trip and sends that alone.",
 			"缺口之后到达的每个报文段都让接收方重复确认，并用 SACK 块说明已有什么。发送方约一个往返之后就知道缺什么，只重发那一个。",
@@ -40,7 +40,7 @@ var loss = []*Scenario{
 	},
 	{
 		Name:  "tail-loss-probe",
-		Title: Text{"The last segments are lost: nothing behind them can tell", "最后几个丢了：后面没有什么能说明"},
+		Title: Text{"The last segments are lost: nothing behind them can tell", "尾部丢失探测：最后几个丢了，后面没有什么能说明"},
 		Why: Text{
 			"Without a later segment there is no duplicate ACK. After about two round trips the sender repeats the last segment as a probe, which is much sooner than the retransmission time-out.",
 			"后面没有报文段，就不会有重复确认。约两个往返之后，发送方重发最后一个报文段作为探测，比重传超时早得多。",
@@ -50,7 +50,7 @@ var loss = []*Scenario{
 	},
 	{
 		Name:  "reordering",
-		Title: Text{"Late is not lost: segments that overtake each other", "迟到不等于丢失：互相超越的报文段"},
+		Title: Text{"Late is not lost: segments that overtake each other", "乱序：迟到不等于丢失"},
 		Why: Text{
 			"A segment that comes a little late looks like a lost one at first. The sender gives it a part of a round trip before it sends again; the receiver keeps what came early and puts all in order.",
 			"稍晚到达的报文段起初看上去像丢了。发送方先等不到一个往返再决定是否重传；接收方把先到的存起来，排好次序。",
@@ -58,7 +58,7 @@ var loss = []*Scenario{
 		Cite: "RFC 8985 6.2; RFC 9293 3.10.7.4",
 		own: []Param{{
 			Name: "late", Kind: KindNumber, Default: "2", Min: "1", Max: "6",
-			Text: Text{"how many segments overtake it; from 3 on it is sent again needlessly", "有几个报文段超过它，3 个以上会引起多余的重传"},
+			Text: Text{"how many segments overtake it; from 3 on it is sent again needlessly", "有几个报文段抢在它前面，3 个以上会引起多余的重传"},
 		}},
 		play: playReordering,
 	},
@@ -177,7 +177,7 @@ func playReordering(s *stage) {
 		return v
 	}
 	s.when("server out-of-order", "The third data segment was overtaken. The server keeps the others aside and says what is missing.",
-		"第三个数据段被超过了。服务器把别的先存起来，并说明缺什么。")
+		"第三个数据段被后面的赶超了。服务器把别的先存起来，并说明缺什么。")
 	s.when("server gap-filled", "It was only late.", "它只是迟到了。")
 	client.write(size, nil)
 	s.until(time.Minute, func() bool { return server.got == size })

@@ -14,7 +14,7 @@ var opening = []*Scenario{
 		Title: Text{"The three-way handshake", "三次握手"},
 		Why: Text{
 			"Each side has to tell its initial sequence number and to hear that the other has it: four messages, of which the two in the middle travel in one segment.",
-			"双方都要告知自己的起始序号，并得知对方已收到：本是四条消息，中间两条合在一个报文段里。",
+			"双方都要告知自己的初始序号，并得知对方已收到：本是四条消息，中间两条合在一个报文段里。",
 		},
 		Cite: "RFC 9293 3.5",
 		play: playHandshake,
@@ -38,7 +38,7 @@ var opening = []*Scenario{
 		Title: Text{"The SYN,ACK is lost", "SYN,ACK 丢失"},
 		Why: Text{
 			"The client cannot tell a lost SYN from a lost SYN,ACK and repeats its SYN; the server repeats its SYN,ACK by its own timer. Either repairs it, and a repeated SYN does no harm to a half-open connection.",
-			"客户端分不清丢的是 SYN 还是 SYN,ACK，于是重发 SYN；服务器也有自己的定时器，会重发 SYN,ACK。哪一方先重发都行，重复的 SYN 对半开连接无害。",
+			"客户端分不清丢的是 SYN 还是 SYN,ACK，于是重发 SYN；服务器也有自己的定时器，会重发 SYN,ACK。哪一方先重发都行，重复的 SYN 对半连接无害。",
 		},
 		Cite: "RFC 9293 3.10.7.4",
 		play: playLostSynAck,
@@ -67,7 +67,7 @@ var opening = []*Scenario{
 
 func playHandshake(s *stage) {
 	s.when("client SYN-SENT", "The client chooses an initial sequence number and sends it in a SYN.",
-		"客户端选定起始序号，放在 SYN 里发出。")
+		"客户端选定初始序号，放在 SYN 里发出。")
 	s.when("server SYN-RECEIVED", "The server notes the client's number and answers with its own: SYN and ACK in one segment.",
 		"服务器记下客户端的序号，并以自己的序号作答：SYN 和 ACK 合在一个报文段里。")
 	s.when("client ESTABLISHED", "The client knows that both numbers arrived. The server does not know yet: it needs the third segment.",
@@ -101,7 +101,7 @@ func playLostSyn(s *stage) {
 func playLostSynAck(s *stage) {
 	s.lose("server", 1, flagged(wire.SYN|wire.ACK))
 	s.when("server SYN-RECEIVED", "The server agrees, but its SYN,ACK will be lost: from now on it is half-open.",
-		"服务器同意连接，但它的 SYN,ACK 将会丢失：从此它处于半开状态。")
+		"服务器同意连接，但它的 SYN,ACK 将会丢失：从此它处于半连接状态。")
 	client, server := s.open(tcp.Options{})
 	took := s.elapsed()
 	s.pass(s.rtts(2))

@@ -172,9 +172,9 @@ var catalogue = [numMessages][numLangs]string{
 	msgTimerGivesUp:     {"gives up: sent again too often without an answer", "放弃：多次重传都没有回应"},
 	msgTimerOther:       {"the timer fires", "定时器到期"},
 
-	msgSyn:             {"asks to connect; numbers start here", "请求连接，告知自己的起始序号"},
+	msgSyn:             {"asks to connect; numbers start here", "请求连接，告知自己的初始序号"},
 	msgSynCrossing:     {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
-	msgSynAck:          {"agrees, with numbers of its own", "同意连接，告知自己的起始序号"},
+	msgSynAck:          {"agrees, with numbers of its own", "同意连接，告知自己的初始序号"},
 	msgHandshake:       {"confirms: the connection is open", "确认，三次握手完成"},
 	msgFirstData:       {"%q", "%q"},
 	msgData:            {"%d bytes of data", "%d 字节数据"},

@@ -54,7 +54,7 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleHandshakeAck:        {"the ACK covers our SYN: the handshake is complete", "ACK 覆盖了我们的 SYN：握手完成"},
 	tcp.RuleHandshakeBadAck:     {"the ACK covers something never sent: reset", "ACK 确认了从未发出的东西：发 RST"},
 	tcp.RuleSynReceivedSynAgain: {"the SYN came again: answer it again", "SYN 又来了：再答一次"},
-	tcp.RuleSynReceivedReset:    {"a RST ends the half-open connection", "RST 结束半开连接"},
+	tcp.RuleSynReceivedReset:    {"a RST ends the half-open connection", "RST 结束半连接"},
 
 	tcp.RulePAWS:                   {"the time stamp is older than the last one: an old duplicate, dropped", "时间戳比上一个还旧：旧的重复报文，丢弃"},
 	tcp.RuleTimestampMissing:       {"the segment lacks the time stamp that was agreed on", "报文段缺少约定的时间戳"},
@@ -148,7 +148,7 @@ var ruleTexts = [tcp.NumRules][numLangs]string{
 	tcp.RuleDeferAccept:      {"the listener wants data before it accepts", "监听者要等到数据才接受"},
 	tcp.RuleMD5Unexpected:    {"a signature, but no key was agreed on: dropped", "带有签名，却没有约定密钥：丢弃"},
 	tcp.RuleSynAckRetransmit: {"no ACK for the SYN,ACK: send it again", "SYN,ACK 没有得到确认：重发"},
-	tcp.RuleSynAckExhausted:  {"the SYN,ACK was sent too often: the half-open connection is forgotten", "SYN,ACK 重发次数用尽：忘掉半开连接"},
+	tcp.RuleSynAckExhausted:  {"the SYN,ACK was sent too often: the half-open connection is forgotten", "SYN,ACK 重发次数用尽：忘掉半连接"},
 	tcp.RuleCookieSent:       {"the SYN queue is full: a SYN cookie is the answer, and nothing is remembered", "半连接队列已满：用 SYN cookie 作答，什么都不记"},
 	tcp.RuleCookieAccepted:   {"the ACK returns a cookie of ours: the connection is made from it", "ACK 带回了我们的 cookie：据此建立连接"},
 	tcp.RuleCookieRefused:    {"the ACK returns no cookie of ours: reset", "ACK 带回的不是我们的 cookie：发 RST"},

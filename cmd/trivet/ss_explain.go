@@ -24,7 +24,7 @@ var ssFields = map[string]lab.Text{
 	"unconn":         {EN: "a UDP socket without a peer: it receives from anybody", ZH: "没有对端的 UDP 套接字：接收任何人发来的数据报"},
 	"listen":         {EN: "waits for SYNs", ZH: "等待 SYN"},
 	"syn-sent":       {EN: "has asked to connect and got no answer yet", ZH: "已请求连接，尚未得到回答"},
-	"syn-recv":       {EN: "has answered a SYN with SYN,ACK and waits for the ACK: half-open. Many of them for long are a SYN flood", ZH: "已用 SYN,ACK 回应 SYN，等待 ACK：半开连接。数量多且久，就是 SYN 洪泛"},
+	"syn-recv":       {EN: "has answered a SYN with SYN,ACK and waits for the ACK: half-open. Many of them for long are a SYN flood", ZH: "已用 SYN,ACK 回应 SYN，等待 ACK：半连接。数量多且久，就是 SYN 洪泛"},
 	"estab":          {EN: "open in both directions", ZH: "双向都已打开"},
 	"fin-wait-1":     {EN: "has sent its FIN; the peer has not confirmed it", ZH: "已发出 FIN，对方尚未确认"},
 	"fin-wait-2":     {EN: "its FIN is confirmed; the peer may still send and has not closed", ZH: "FIN 已被确认；对方还可发送，尚未关闭"},

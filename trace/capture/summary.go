@@ -66,7 +66,7 @@ func Patterns(a *trace.Analysis) []Pattern {
 		if len(at) >= floodSize {
 			add("syn-flood", at, "SYN flood: %d SYNs to %v that were never completed.", "SYN 洪泛：发往 %[2]v 的 %[1]d 个 SYN 从未完成握手。", len(at), to)
 		} else {
-			add("half-open", at, "%d half-open: the handshake with %v was not completed.", "%d 个半开连接：与 %v 的握手没有完成。", len(at), to)
+			add("half-open", at, "%d half-open: the handshake with %v was not completed.", "%d 个半连接：与 %v 的握手没有完成。", len(at), to)
 		}
 	}
 	n := func(kind string) int { return len(byKind[kind]) }
