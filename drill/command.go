@@ -46,6 +46,8 @@ func (s *settings) shell(words []string) error {
 		return s.dd(args)
 	case name == "ip" && len(args) == 6 && strings.Join(args[:5], " ") == "link set dev tun0 mtu":
 		return setInt(&s.mtu, args[5])
+	case name == "ip" && strings.Contains(strings.Join(args, " "), "route change"):
+		return s.routeChange(args)
 	case name == "tc" && len(args) > 0 && args[0] == "qdisc" && args[len(args)-1] == "fq":
 		s.socket.Pacing = true // the queueing discipline that paces
 		return nil
@@ -59,6 +61,42 @@ func (s *settings) shell(words []string) error {
 		return nil
 	}
 	return &unsupported{"command " + strings.Join(words, " ")}
+}
+
+// routeChange takes what a route says of the path: the MTU, which is then the
+// link's, and the initial window. A segment size that is announced must be that
+// of the MTU.
+func (s *settings) routeChange(args []string) error {
+	announced := 0
+	for i, a := range args {
+		if i+1 == len(args) {
+			break
+		}
+		value := args[i+1]
+		var err error
+		switch a {
+		case "advmss":
+			err = setInt(&announced, value)
+		case "initcwnd":
+			err = setInt(&s.engine.TCP.InitialWindow, value)
+		case "mtu":
+			if value == "lock" && i+2 < len(args) {
+				value = args[i+2]
+			}
+			err = setInt(&s.mtu, value)
+		}
+		if err != nil {
+			return &unsupported{"command ip " + strings.Join(args, " ")}
+		}
+	}
+	headers := 40
+	if s.ip6 {
+		headers = 60
+	}
+	if announced != 0 && announced != s.mtu-headers {
+		return &unsupported{"a route with another segment size than that of its MTU"}
+	}
+	return nil
 }
 
 // harmless reports whether a command is about something that a run in virtual

@@ -226,6 +226,9 @@ func (r *runner) commandEvent(c *Command) error {
 	if ok, err := r.nstat(c.Text); ok {
 		return err
 	}
+	if found, err := r.tableCommand(c.Text); found {
+		return err
+	}
 	mtu := r.set.mtu
 	if err := r.set.command(c.Text); err != nil {
 		return err

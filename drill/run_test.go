@@ -70,6 +70,8 @@ func TestRunFails(t *testing.T) {
 			"nothing to tell of", "+0 < 9 > 8080 S 0:0(0) win 9\n+0 %{ assert tcpi_rto == 1 }%", 9,
 			"no connection to tell tcpi_rto of: it was not accepted yet",
 		},
+		{"sockstat", "+0 `sockstat -4 -P tcp -s | grep -c SYN_RCVD | grep 1`", 8, "0 sockets are in SYN_RCVD, expected 1"},
+		{"ss", "+0 `ss -4 -n state SYN-RECV | grep 192.168.0.1:8080 > /dev/null`", 8, "no socket is found by ss -4 -n state SYN-RECV | grep 192.168.0.1:8080 > /dev/null"},
 		{"time goes back", "0 close(4) = 0", 8, "the script's time goes back by 10ms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,6 +136,8 @@ func TestRunUnsupported(t *testing.T) {
 		{"0 > S 0:0(0)/udp(1 > 2)", "TCP over UDP packets"},
 		{opened + "+0 getsockopt(4, SOL_TCP, TCP_CC_INFO, [1], [4]) = 0", "getsockopt TCP_CC_INFO with a value: %{ }% compares it"},
 		{"`reboot now`\n0 close(3) = 0", "command reboot now"},
+		{"`ip route change 192.0.2.1 dev tun0 advmss 1400 mtu lock 1500`\n0 close(3) = 0", "a route with another segment size than that of its MTU"},
+		{opened + "+0 `ss state NO-SUCH | grep x`", "command ss state NO-SUCH | grep x ss state NO-SUCH"},
 		{"`nstat | grep x`\n0 close(3) = 0", "command nstat | grep x nstat"},
 		{"0 < gre: ipv4 1.1.1.1 > 2.2.2.2: S 0:0(0)", "gre packets"},
 		{opened + "+0 recv(4, ..., 10, MSG_OOB) = 0", "urgent data"},
