@@ -59,6 +59,7 @@ func TestHoldTheLastAck(t *testing.T) {
 		if err := w.WaitState(client, tcp.StateTimeWait, time.Second); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // the state is seen before its ACK has reached the rule
 		if s := server.(*trivet.Conn).Info().State; s != tcp.StateLastAck || last.Held() != 1 {
 			t.Errorf("the server is in %v with %d ACKs held, want LAST-ACK, 1", s, last.Held())
 		}

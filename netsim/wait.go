@@ -40,7 +40,9 @@ func (n *Network) Wait(timeout time.Duration, done func() bool) error {
 }
 
 // WaitState waits until the connection, one that a host of the network dialled
-// or accepted, is in the state. The connection may be closed already.
+// or accepted, is in the state. The connection may be closed already. The
+// segment that the same event sends may still be on its way to the link:
+// [testing/synctest.Wait] lets everything of this instant happen.
 func (n *Network) WaitState(c net.Conn, state tcp.State, timeout time.Duration) error {
 	conn, ok := c.(*trivet.Conn)
 	if !ok {
