@@ -17,7 +17,7 @@ const (
 	fastOpenMaxPauses = 8
 	// fastOpenTries is after how many failures a server is not tried, of those for
 	// which there may be another reason: a SYN may get lost, and its cookie not be
-	// why.
+	// why. One SYN,ACK that leaves out the text and brings no new cookie is enough.
 	fastOpenTries = 2
 )
 
@@ -107,6 +107,9 @@ func (m *fastOpens) learn(now tcp.Time, t *wire.FourTuple, o *tcp.FastOpenOutcom
 	case o.Taken, o.Cookie.Len > 0:
 		delete(*m, path)
 		return
+	case o.Text && !o.Again && o.MSS != 0:
+		// RFC 7413, Section 4.1.3.1: it saw the text and did not acknowledge it.
+		f.failures = max(f.failures+1, fastOpenTries)
 	case o.Again, o.Text:
 		f.failures++
 	default:

@@ -595,7 +595,8 @@ func TestFastOpenLimitAfterClose(t *testing.T) {
 }
 
 // RFC 7413, Section 4.1.3.1: Fast Open is enabled for each port, so failures count
-// for one; the cookie is good for all.
+// for one; the cookie is good for all. A client must remember a server that does not
+// acknowledge the text of a SYN: one such answer is enough.
 func TestFastOpenPorts(t *testing.T) {
 	p, l := fastPair(t, 5)
 	other := p.b.listen("10.0.0.2:81", ListenOptions{})
@@ -615,7 +616,7 @@ func TestFastOpenPorts(t *testing.T) {
 		_, text = p.lastSyn()
 		return text
 	}
-	for i, want := range []string{"hello", "hello", ""} {
+	for i, want := range []string{"hello", ""} {
 		if got := dial(81); got != want {
 			t.Errorf("SYN %d to the port without Fast Open has %q, want %q", i, got, want)
 		}
