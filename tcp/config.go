@@ -45,7 +45,8 @@ type Config struct {
 	RequireTimestamps bool
 
 	// MaxSendBuffer and MaxRecvBuffer are what buffers grow to for which Options
-	// name no size (tcp_wmem, tcp_rmem), in bytes, 1 MiB to 1 GiB. Zero: 16 MiB.
+	// name no size (tcp_wmem, tcp_rmem), in bytes, 1 MiB to 1 GiB; a receive buffer
+	// may be as small as InitialRecvBuffer. Zero: 16 MiB.
 	MaxSendBuffer, MaxRecvBuffer int
 
 	// InitialRecvBuffer is what receive buffers are at first for which Options name
@@ -147,7 +148,7 @@ func (c Config) withDefaults() Config {
 	def(&c.InitialRecvBuffer, initialBuffer)
 	c.InitialRecvBuffer = min(max(c.InitialRecvBuffer, minRecvBuffer), maxBuffer)
 	c.MaxSendBuffer = min(max(c.MaxSendBuffer, initialBuffer), maxBuffer)
-	c.MaxRecvBuffer = min(max(c.MaxRecvBuffer, initialBuffer), maxBuffer)
+	c.MaxRecvBuffer = min(max(c.MaxRecvBuffer, c.InitialRecvBuffer), maxBuffer)
 	if c.Congestion == "" || !KnownCongestion(c.Congestion) {
 		c.Congestion = CongestionCubic
 	}

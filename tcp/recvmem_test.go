@@ -281,3 +281,24 @@ func TestInitialRecvBuffer(t *testing.T) {
 		t.Errorf("InitialRecvBuffer zero becomes %d, want 1 MiB", got)
 	}
 }
+
+// Config.MaxRecvBuffer is what the shift is chosen for (RFC 7323, Section 2.2): it
+// may be as small as InitialRecvBuffer.
+func TestMaxRecvBuffer(t *testing.T) {
+	for _, tt := range []struct{ initial, most, want int }{
+		{0, 0, defaultMaxBuffer},
+		{0, 1000, 1 << 20},
+		{65536, 73728, 73728},
+		{65536, 1000, 65536},
+		{65536, 1 << 32, 1 << 30},
+	} {
+		c := NewConfig(Config{InitialRecvBuffer: tt.initial, MaxRecvBuffer: tt.most})
+		if c.MaxRecvBuffer != tt.want {
+			t.Errorf("MaxRecvBuffer %d with InitialRecvBuffer %d becomes %d, want %d", tt.most, tt.initial, c.MaxRecvBuffer, tt.want)
+		}
+	}
+	c := NewConfig(Config{InitialRecvBuffer: 65536, MaxRecvBuffer: 73728})
+	if shift := c.windowShift(&Options{}); shift != 1 {
+		t.Errorf("windowShift = %d, want 1", shift)
+	}
+}
