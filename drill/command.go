@@ -89,11 +89,7 @@ func (s *settings) routeChange(args []string) error {
 			return &unsupported{"command ip " + strings.Join(args, " ")}
 		}
 	}
-	headers := 40
-	if s.ip6 {
-		headers = 60
-	}
-	if announced != 0 && announced != s.mtu-headers {
+	if announced != 0 && announced != s.largestSegment() {
 		return &unsupported{"a route with another segment size than that of its MTU"}
 	}
 	return nil

@@ -233,16 +233,22 @@ func (r *runner) expect(p *Packet, lo, hi tcp.Time, slack time.Duration) error {
 	if err != nil {
 		return err
 	}
+	var skipped *mismatch
 	for {
 		err := r.expectTCP(f, p, lo, hi, slack)
-		if e, ok := err.(*mismatch); ok {
-			if r.script.opt.SkipExtraAcks && e.packet.pureAck() && !e.late {
-				e.packet.consumed = true
-				continue
-			}
+		e, ok := err.(*mismatch)
+		switch {
+		case err != nil && skipped != nil && (!ok || e.late):
+			return &skipped.failure // nothing came in time that was meant instead
+		case !ok:
+			return err
+		case !r.script.opt.SkipExtraAcks || !e.packet.pureAck() || e.late:
 			return &e.failure
 		}
-		return err
+		e.packet.consumed = true
+		if skipped == nil && p.TCP.Len == 0 {
+			skipped = e
+		}
 	}
 }
 
@@ -250,7 +256,7 @@ func (r *runner) expect(p *Packet, lo, hi tcp.Time, slack time.Duration) error {
 type mismatch struct {
 	failure
 	packet *sentPacket
-	late   bool // only its time is wrong
+	late   bool // only its time is wrong: it came after it
 }
 
 // pureAck reports whether a segment is nothing but an ACK.
@@ -298,7 +304,7 @@ func (r *runner) checkTime(s *sentPacket, lo, hi tcp.Time, slack time.Duration) 
 	if hi != lo {
 		want += "~" + stampText(hi)
 	}
-	return &mismatch{packet: s, late: true, failure: failure{
+	return &mismatch{packet: s, late: s.at > hi, failure: failure{
 		reason: fmt.Sprintf("sent at %s, expected at %s", stampText(s.at), want),
 		got:    stampText(s.at) + " " + s.text(),
 	}}

@@ -21,6 +21,11 @@ type Options struct {
 	// LenientOptions forgives another order of the TCP options of a segment, and
 	// other padding: each stack has its own.
 	LenientOptions bool
+
+	// LenientWindow forgives a window that is smaller by less than a segment: the
+	// right edge may move with every byte that is read, or only by whole segments
+	// (RFC 9293, Section 3.8.6.2.2), as here.
+	LenientWindow bool
 }
 
 // Parse reads a script. The path is for messages, and for commands that the

@@ -72,6 +72,10 @@ func Run(s *Script) *Result {
 		res.Status = Unsupported
 		return res
 	}
+	if r.set.missing != "" {
+		res.Status, res.Reason = Unsupported, r.set.missing+": "+res.Reason
+		return res
+	}
 	res.Status = Fail
 	res.Conversation = r.conversation()
 	if f, ok := errors.AsType[*failure](err); ok {
@@ -334,6 +338,7 @@ func (r *runner) pump() error {
 func (r *runner) drain() error {
 	for _, f := range r.flows {
 		if f.socket != nil {
+			r.settle(f.socket)
 			f.socket.noteAcked(r.now)
 		}
 	}

@@ -83,6 +83,41 @@ func TestRunFails(t *testing.T) {
 	}
 }
 
+// What is forgiven has bounds, and an ACK that was passed over is named when
+// nothing better comes.
+func TestRunFailsLenient(t *testing.T) {
+	const small = "0 `sysctl -w net.inet.tcp.recvspace=10000`\n+" + opened + "+0 < P. 1:5001(5000) ack 1 win 9\n"
+	window := Options{LenientWindow: true}
+	for _, tt := range []struct {
+		name, text, reason string
+		opt                Options
+	}{
+		{"window within a segment", small + "+0 > . 1:1(0) ack 5001 win 6459", "", window},
+		{"window smaller by a segment", small + "+0 > . 1:1(0) ack 5001 win 6460", "the segment differs in win (expected 6460, got 5000)", window},
+		{"window larger", small + "+0 > . 1:1(0) ack 5001 win 4999", "the segment differs in win (expected 4999, got 5000)", window},
+		{
+			"window of a SYN", "+0 < 9 > 8080 S 0:0(0) win 9 <mss 1000>\n+0 > 8080 > 9 S. 0:0(0) ack 1 win 65534 <mss 1460>",
+			"the segment differs in win (expected 65534, got 65535)", window,
+		},
+		{"another ACK", opened + "+0 < P. 1:2(1) ack 1 win 9\n+0 > . 1:1(0) ack 3", "the segment differs in ack (expected 3, got 2)", Options{SkipExtraAcks: true}},
+		{
+			"another ACK and data", opened + "+0 < P. 1:2(1) ack 1 win 9\n+.1 write(4, ..., 1) = 1\n+0 > P. 1:3(2) ack 2",
+			"the segment differs in length (expected 2, got 1)",
+			Options{SkipExtraAcks: true},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text := tt.text
+			if text[0] == '+' {
+				text = opened + text
+			}
+			if r := run(t, text, tt.opt); r.Reason != tt.reason {
+				t.Errorf("Run = %v: %s, want %q", r.Status, r.Reason, tt.reason)
+			}
+		})
+	}
+}
+
 // What recvmsg gives besides the text is compared: flags, and control messages
 // one by one.
 func TestRunFailsControl(t *testing.T) {
@@ -131,7 +166,7 @@ func TestRunUnsupported(t *testing.T) {
 		{"0 mmap(1) = 0", "system call mmap"},
 		{"--no_such\n0 close(3) = 0", "option --no_such"},
 		{"`sysctl -q net.ipv4.tcp_no_such=1`\n0 close(3) = 0", "sysctl tcp_no_such"},
-		{"`sysctl -w net.inet.tcp.insecure_rst=1`\n0 close(3) = 0", "sysctl tcp.insecure_rst=1"},
+		{"`sysctl -w net.inet.tcp.insecure_rst=all`\n0 close(3) = 0", "sysctl tcp.insecure_rst=all"},
 		{"`sysctl -w net.inet.tcp.no_such=1`\n0 close(3) = 0", "sysctl tcp.no_such"},
 		{"0 > S 0:0(0)/udp(1 > 2)", "TCP over UDP packets"},
 		{opened + "+0 getsockopt(4, SOL_TCP, TCP_CC_INFO, [1], [4]) = 0", "getsockopt TCP_CC_INFO with a value: %{ }% compares it"},
@@ -168,6 +203,10 @@ func TestRunPasses(t *testing.T) {
 		{"lenient PSH", write + "+0 > . 1:2501(2500) ack 1", Options{LenientPSH: true}},
 		{"extra ACK", "+0 < P. 1:101(100) ack 1 win 9999\n" + write + "+0 > P. 1:2501(2500) ack 101", Options{SkipExtraAcks: true}},
 		{"tolerance", write + "+.003 > P. 1:2501(2500) ack 1", Options{Set: []Option{{Name: "tolerance_usecs", Value: "4000"}}}},
+		{
+			"extra ACK of the same, early", "+0 < P. 1:101(100) ack 1 win 9999\n+.1 < P. 1:101(100) ack 1 win 9999\n+0 > . 1:1(0) ack 101\n", Options{SkipExtraAcks: true},
+		},
+		{"lenient window", "+0 < P. 1:1001(1000) ack 1 win 9999\n+0 > . 1:1(0) ack 1001 win 65534", Options{LenientWindow: true}},
 		{
 			"lenient options", "+0 < 9 > 8080 S 0:0(0) win 9 <mss 1000,sackOK,nop,wscale 2>\n+0 > 8080 > 9 S. 0:0(0) ack 1 <mss 1460,nop,wscale 6,sackOK,eol,eol>",
 			Options{LenientOptions: true},

@@ -22,7 +22,8 @@ type settings struct {
 	bindPort      uint16
 	connectPort   uint16
 
-	recvSpace int // what SO_RCVBUF says of a new socket; 0: its buffer
+	recvSpace int  // what SO_RCVBUF says of a new socket; 0: its buffer
+	bsd       bool // the script has settings of FreeBSD: its sockets are as there
 
 	tolerance        time.Duration
 	tolerancePercent float64
@@ -30,6 +31,7 @@ type settings struct {
 	strictSegments   bool
 	fastOpen         int // the bits of tcp_fastopen
 	fastOpenKeys     []engine.FastOpenKey
+	missing          string         // a setting that Trivet does not have, of which a script may not notice
 	forget           bool           // what was learnt of other hosts
 	full             bool           // the queue of the link takes nothing
 	files            map[string]int // files that commands made: sizes in bytes
@@ -110,6 +112,14 @@ func (s *settings) setIPVersion(v string) error {
 		return &unsupported{"--ip_version=" + v}
 	}
 	return nil
+}
+
+// largestSegment is the most text of a segment that the host announces.
+func (s *settings) largestSegment() int {
+	if s.ip6 {
+		return s.mtu - 60
+	}
+	return s.mtu - 40
 }
 
 // finish puts IPv6 addresses in the place of the default ones where needed.

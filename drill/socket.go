@@ -19,6 +19,7 @@ type socket struct {
 	opt      tcp.Options
 	values   map[string]int64 // options as they were set, for getsockopt
 	memory   bool             // SO_RCVBUF bounds memory
+	queued   *transfer        // to be written once there is a connection
 	linger   time.Duration    // SO_LINGER; negative: off
 	fastKeys []engine.FastOpenKey
 	inq      bool // TCP_INQ
@@ -186,6 +187,7 @@ func (r *runner) accept(c *Call, _ *pendingCall) (attempt, error) {
 		if t.flow = r.flowOf(conn.Tuple()); t.flow != nil {
 			t.flow.conn, t.flow.socket = conn, t
 		}
+		r.settle(t)
 		o, err := r.install(c, &descriptor{socket: t})
 		o.check = err
 		return o, true

@@ -253,6 +253,9 @@ func (r *runner) write(c *Call, _ *pendingCall) (attempt, error) {
 	if t.flags&constants["MSG_FASTOPEN"] != 0 {
 		return r.transmitFast(c, 4, t)
 	}
+	if t.errno == 0 && r.connectsBySending(c, t.socket) {
+		return r.transmitConnecting(c, t)
+	}
 	if t.errno == 0 && t.socket.waitsForText() {
 		return r.transmitFirst(t, t.socket.nonblock || t.flags&constants["MSG_DONTWAIT"] != 0), nil
 	}

@@ -109,7 +109,7 @@ func (s *settings) setSysctl(assignment string) error {
 	name := path[strings.LastIndexAny(path, "./")+1:]
 	set, ok := sysctls[name]
 	if bsd, is := bsdSysctl(path); is {
-		name = bsd
+		name, s.bsd = bsd, true
 		set, ok = bsdSysctls[bsd]
 	}
 	if !ok {
@@ -161,16 +161,14 @@ func numbers(set func(*settings, []int) error) func(*settings, []string) error {
 	}
 }
 
-// only accepts the values that change nothing here.
-func only(name string, values ...int) func(*settings, []string) error {
-	return func(_ *settings, words []string) error {
-		for _, v := range values {
-			if len(words) == 1 && words[0] == strconv.Itoa(v) {
-				return nil
-			}
+// only accepts the value that is in force here anyway. Another one may matter to
+// the script or not: if the script fails, the setting is what is missing.
+func only(name string, value int) func(*settings, []string) error {
+	return number(func(s *settings, n int) {
+		if n != value && s.missing == "" {
+			s.missing = "sysctl " + name + "=" + strconv.Itoa(n)
 		}
-		return &unsupported{name}
-	}
+	})
 }
 
 func (s *settings) setRateLimit(ms int) {

@@ -16,7 +16,7 @@ var bsdSysctls = map[string]func(*settings, []string) error{
 	"tcp.rfc1323":     number((*settings).setRFC1323),
 	"tcp.sack.enable": flag(func(s *settings, on bool) { s.engine.TCP.NoSACK = !on }),
 	"tcp.ecn.enable":  numbers((*settings).setECN),
-	"tcp.recvspace":   number(func(s *settings, n int) { s.recvSpace = n }), // which grows up to maxsockbuf
+	"tcp.recvspace":   number((*settings).setRecvSpace),
 	"tcp.sendspace":   number(func(s *settings, n int) { s.socket.SendBuffer = n }),
 	"ipc.maxsockbuf":  numbers((*settings).setMaxSockBuf),
 	"tcp.delacktime":  number(func(s *settings, n int) { s.engine.TCP.DelayedAck = milli(n) }),
@@ -33,18 +33,18 @@ var bsdSysctls = map[string]func(*settings, []string) error{
 	"tcp.fastopen.server_enable":    flag(func(s *settings, on bool) { s.setFastOpenBit(fastOpenServer, on) }),
 
 	"tcp.syncookies_only":        flag((*settings).setBSDCookiesOnly),
-	"tcp.blackhole":              only("blackhole", 0),
-	"tcp.insecure_rst":           only("insecure_rst", 0), // RFC 5961, Section 3
-	"tcp.insecure_syn":           only("insecure_syn", 0), // RFC 5961, Section 4
-	"tcp.drop_synfin":            only("drop_synfin", 1),
-	"tcp.icmp_may_rst":           only("icmp_may_rst", 1),
-	"tcp.path_mtu_discovery":     only("path_mtu_discovery", 1),
-	"tcp.mssdflt":                only("mssdflt", 536),
-	"tcp.v6mssdflt":              only("v6mssdflt", 1220),
-	"tcp.rexmit_drop_options":    only("rexmit_drop_options", 0),
-	"tcp.udp_tunneling_port":     only("udp_tunneling_port", 0),
+	"tcp.blackhole":              only("tcp.blackhole", 0),
+	"tcp.insecure_rst":           only("tcp.insecure_rst", 0), // RFC 5961, Section 3
+	"tcp.insecure_syn":           only("tcp.insecure_syn", 0), // RFC 5961, Section 4
+	"tcp.drop_synfin":            only("tcp.drop_synfin", 1),
+	"tcp.icmp_may_rst":           only("tcp.icmp_may_rst", 1),
+	"tcp.path_mtu_discovery":     only("tcp.path_mtu_discovery", 1),
+	"tcp.mssdflt":                only("tcp.mssdflt", 536),
+	"tcp.v6mssdflt":              only("tcp.v6mssdflt", 1220),
+	"tcp.rexmit_drop_options":    only("tcp.rexmit_drop_options", 0),
+	"tcp.udp_tunneling_port":     only("tcp.udp_tunneling_port", 0),
 	"tcp.hostcache.purgenow":     nil,
-	"tcp.rexmit_initial":         only("rexmit_initial", 1000), // RFC 6298, Section 2.1
+	"tcp.rexmit_initial":         only("tcp.rexmit_initial", 1000), // RFC 6298, Section 2.1
 	"tcp.keepinit":               nil,
 	"tcp.ecn.maxretries":         nil,
 	"tcp.pmtud_blackhole_mss":    nil,
@@ -69,13 +69,18 @@ func (s *settings) setRFC1323(n int) {
 	s.engine.TCP.NoWindowScale = n == 0 || n == 3
 }
 
+// setRecvSpace takes what receive buffers are at first.
+func (s *settings) setRecvSpace(n int) {
+	s.recvSpace, s.socket.RecvBuffer, s.engine.TCP.InitialRecvBuffer = n, 0, n
+}
+
 // setMaxSockBuf takes the largest receive buffer, for which the shift of the
 // window is chosen.
 func (s *settings) setMaxSockBuf(n []int) error {
 	if len(n) != 1 || n[0] < 0 {
 		return strconv.ErrRange
 	}
-	s.socket.RecvBuffer = n[0]
+	s.engine.TCP.MaxRecvBuffer = n[0]
 	return nil
 }
 

@@ -73,6 +73,7 @@ some could not be read or need a feature that is not there.`,
 	flags.BoolVar(&f.options.SkipExtraAcks, "skip-extra-acks", false, "forgive pure ACKs that the script does not have")
 	flags.BoolVar(&f.options.LenientPSH, "lenient-psh", false, "do not compare the PSH flag")
 	flags.BoolVar(&f.options.LenientOptions, "lenient-options", false, "do not compare the order and padding of TCP options")
+	flags.BoolVar(&f.options.LenientWindow, "lenient-win", false, "forgive a window that is smaller by less than a segment")
 	for _, o := range packetdrillOptions {
 		flags.String(o.name, "", o.usage)
 	}
