@@ -69,21 +69,29 @@ func (q *chunkQueue) pop() {
 	q.head++
 }
 
-// clear releases all chunks and gives the list back, but not the memory of a long
-// one.
-func (q *chunkQueue) clear() {
+// drain releases all chunks and keeps the list, for there will be more soon; but
+// not the memory of a long one.
+func (q *chunkQueue) drain() {
 	if q.chunkList == nil {
 		return
 	}
-	for _, c := range q.chunks[q.head:] {
-		c.Release()
+	for i := q.head; i < len(q.chunks); i++ {
+		q.chunks[i].Release()
+		q.chunks[i] = block.Chunk{}
 	}
-	if cap(q.chunks) <= keepChunks {
-		clear(q.chunks)
-		*q.chunkList = chunkList{chunks: q.chunks[:0]}
+	if cap(q.chunks) > keepChunks {
+		q.chunkList = nil
+		return
+	}
+	*q.chunkList = chunkList{chunks: q.chunks[:0]}
+}
+
+// clear releases all chunks and gives the list back.
+func (q *chunkQueue) clear() {
+	if q.drain(); q.chunkList != nil {
 		chunkLists.Put(q.chunkList)
+		q.chunkList = nil
 	}
-	q.chunkList = nil
 }
 
 // pins returns the bytes that a chunk keeps from being used otherwise.

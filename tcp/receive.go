@@ -39,6 +39,9 @@ func (c *Conn) read(now Time, p []byte) (int, error) {
 	case c.rcvbuf.size > 0:
 		size := c.rcvbuf.size
 		n := c.rcvbuf.read(p)
+		if c.rcvbuf.size == 0 && c.transient == &resting {
+			c.rcvbuf.clear()
+		}
 		c.rcvmem.taken(n, size)
 		c.rcv.up = seqnum.Max(c.rcv.up, c.readPos())
 		c.tuneReceive(now)
@@ -110,10 +113,12 @@ func (c *Conn) announce() uint16 {
 	}
 	units := (c.window() + unit - 1) >> c.rcv.shift
 	edge := c.rcv.nxt.Add(units << c.rcv.shift)
-	// Rounding up adds a unit at most for each of the segments of a window.
-	reserve := seqnum.Size(c.rcv.space/8) + unit*seqnum.Size(1+int(c.rcv.space)/int(c.rcv.advMSS))
-	if free.Add(reserve).Less(edge) {
-		units, edge = c.window()>>c.rcv.shift, c.rcv.adv
+	if free.Less(edge) {
+		// Rounding up adds a unit at most for each of the segments of a window.
+		reserve := seqnum.Size(c.rcv.space/8) + unit*seqnum.Size(1+int(c.rcv.space)/int(c.rcv.advMSS))
+		if free.Add(reserve).Less(edge) {
+			units, edge = c.window()>>c.rcv.shift, c.rcv.adv
+		}
 	}
 	c.rcv.adv = seqnum.Max(c.rcv.adv, edge)
 	return uint16(min(units, 0xffff))

@@ -67,9 +67,8 @@ func (b *recvBuffer) read(p []byte) int {
 		}
 		b.pop()
 	}
-	b.size -= n
-	if b.size == 0 {
-		b.clear()
+	if b.size -= n; b.size == 0 {
+		b.drain()
 	}
 	return n
 }

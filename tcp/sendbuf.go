@@ -115,9 +115,8 @@ func (b *sendBuffer) slice(seg *wire.Segment, off, n int) {
 
 // discard drops the first n bytes: they were acknowledged.
 func (b *sendBuffer) discard(n int) {
-	b.size -= n
-	if b.size == 0 {
-		b.clear()
+	if b.size -= n; b.size == 0 {
+		b.drain()
 		return
 	}
 	b.atOffset -= n

@@ -61,6 +61,10 @@ func (c *Conn) rest(now Time) {
 	if c.transient == &resting || !c.still(now) {
 		return
 	}
+	c.sndbuf.clear()
+	if c.rcvbuf.size == 0 {
+		c.rcvbuf.clear()
+	}
 	t := c.transient
 	c.memory = memory{rack: t.rack.rackMemory, rate: t.rate.rateMemory}
 	c.transient = &resting
@@ -72,12 +76,12 @@ func (c *Conn) rest(now Time) {
 func (c *Conn) still(now Time) bool {
 	l := &c.loss
 	switch {
-	case c.wants.any(), c.rtoAt != 0, c.sent != nil, c.timers != [numTimers]Time{}:
+	case c.sent != nil, c.sndbuf.size > 0, c.rtoAt != 0, c.wants.any(), c.timers != [numTimers]Time{}:
 		return false
 	case c.dead():
 		return true
 	}
-	return c.snd.una == c.snd.nxt && c.sndbuf.size == 0 && c.chrono.now == limitIdle && c.pace.next <= now &&
+	return c.snd.una == c.snd.nxt && c.chrono.now == limitIdle && c.pace.next <= now &&
 		l.phase == lossOpen && !l.force && l.dupAcks == 0 && l.inflate == 0 && !l.prr.on && !l.undo.on &&
 		!l.tlp.active && !l.tlp.stale && l.recover.Less(c.snd.una)
 }
