@@ -34,7 +34,7 @@ type Conn struct {
 // Await asks for one wake once any of r holds; it reports false, and does
 // nothing, when one holds already.
 func (c *Conn) Await(r tcp.Ready) bool {
-	if c.tcp.Ready()&r != 0 {
+	if c.tcp.ReadyFor(r) != 0 {
 		return false
 	}
 	c.awaited |= r
@@ -122,6 +122,9 @@ func (c *Conn) SendSyn(now tcp.Time, patience time.Duration) {
 		c.engine.settle(now, c)
 	}
 }
+
+// Empty is tcp.Conn.Empty.
+func (c *Conn) Empty() bool { return c.tcp.Empty() }
 
 // Ready is tcp.Conn.Ready.
 func (c *Conn) Ready() tcp.Ready { return c.tcp.Ready() }

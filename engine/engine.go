@@ -135,7 +135,7 @@ func (e *Engine) settle(now tcp.Time, c *Conn) {
 			e.timers.schedule(&c.node, c.tcp.NextTimeout())
 		}
 	}
-	if c.awaited != 0 && !c.waking && c.tcp.Ready()&c.awaited != 0 {
+	if c.awaited != 0 && !c.waking && c.tcp.ReadyFor(c.awaited) != 0 {
 		c.waking = true
 		e.wakes = append(e.wakes, wake{conn: c})
 	}
@@ -176,7 +176,7 @@ func (e *Engine) Wake() {
 	for i := range e.wakes {
 		if c := e.wakes[i].conn; c != nil {
 			c.waking = false
-			if r := c.tcp.Ready() & c.awaited; r != 0 && c.Waker != nil {
+			if r := c.tcp.ReadyFor(c.awaited); r != 0 && c.Waker != nil {
 				c.awaited &^= r
 				c.Waker.Wake(r)
 			}

@@ -42,7 +42,7 @@ func (e *Engine) outputConn(now tcp.Time, c *Conn, out *wire.Batch) {
 	if c.attached {
 		e.timers.schedule(&c.node, c.tcp.NextTimeout())
 	}
-	if c.tcp.Orphan() && c.tcp.Ready()&tcp.Done != 0 {
+	if c.tcp.Orphan() && c.tcp.ReadyFor(tcp.Done) != 0 {
 		c.tcp.Release()
 	}
 }

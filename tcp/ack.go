@@ -89,7 +89,8 @@ func (c *Conn) updateWindow(now Time, seg *wire.Segment) bool {
 func (c *Conn) ackNew(now Time, seg *wire.Segment) {
 	c.rule(now, RuleAckNew)
 	acked, prior := seg.Ack.Diff(c.snd.una), c.inFlight()
-	d := c.newDelivery(now, seg)
+	var d delivery
+	c.beginDelivery(&d, now, seg)
 	data := max(0, min(seg.Ack.Diff(c.dataStart()), c.sndbuf.size))
 	c.snd.una = seg.Ack
 	if data > 0 {
@@ -198,7 +199,9 @@ func (c *Conn) takeNews(now Time, seg *wire.Segment) {
 	if !c.rcv.sack || (seg.Options.NumSACK == 0 && !c.loss.tlp.active) {
 		return
 	}
-	d, prior := c.newDelivery(now, seg), c.inFlight()
+	var d delivery
+	c.beginDelivery(&d, now, seg)
+	prior := c.inFlight()
 	c.takeSack(seg, &d)
 	c.recoverOnAck(now, seg, 0, prior, &d)
 	if !c.timerRunning(TimerProbe) || !c.mayProbe() {

@@ -152,7 +152,8 @@ func (c *Conn) synTextAcked(now Time, seg *wire.Segment) {
 	acked := min(seg.Ack.Diff(c.snd.una), f.text)
 	c.synData, f.taken = acked == f.text, acked > 0
 	if acked > 0 {
-		d := c.newDelivery(now, seg)
+		var d delivery
+		c.beginDelivery(&d, now, seg)
 		c.snd.una = c.snd.una.Add(seqnum.Size(acked))
 		c.sndbuf.discard(acked)
 		c.sndbuf.forgetRecords(c.snd.una)

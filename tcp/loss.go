@@ -102,19 +102,17 @@ func (c *Conn) congestionRoom() int {
 	return room
 }
 
-// newDelivery prepares to gather what seg delivers.
-func (c *Conn) newDelivery(now Time, seg *wire.Segment) delivery {
-	d := delivery{
-		now: now, minRTT: c.rtt.least(), fack: c.rack.fack, high: c.rack.fack, limit: c.snd.una,
-		cum: seg.Ack, offset: c.ts.offset,
-	}
+// beginDelivery prepares d, which is zero, to gather what seg delivers.
+func (c *Conn) beginDelivery(d *delivery, now Time, seg *wire.Segment) {
+	d.now, d.minRTT = now, c.rtt.least()
+	d.fack, d.high, d.limit = c.rack.fack, c.rack.fack, c.snd.una
+	d.cum, d.offset = seg.Ack, c.ts.offset
 	if c.loss.phase == lossTimedOut {
 		d.limit = c.loss.recover
 	}
 	if c.ts.on && seg.Options.HasTS && seg.Options.TSEcr != 0 {
 		d.ecr, d.ecrKnown = seg.Options.TSEcr, true
 	}
-	return d
 }
 
 // noteDelivered learns from what an ACK delivered, and returns its part of the

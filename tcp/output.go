@@ -243,12 +243,14 @@ func (c *Conn) maySendSmall(size, avail int) bool {
 // when there is more to come (avail > n), up to the super-segment limit.
 func (c *Conn) segmentSize(n, avail int) int {
 	mss := c.dataMSS()
+	if n <= mss {
+		return n
+	}
 	most := mss
 	if super := min(c.path.MaxSuper, c.burst()); super > mss {
 		most = super - super%mss
 	}
-	n = min(n, most)
-	if n > mss && n < avail {
+	if n = min(n, most); n < avail {
 		n -= n % mss
 	}
 	return n

@@ -69,7 +69,8 @@ func (b *scoreboard) empty() {
 		*b = scoreboard{}
 		return
 	}
-	*b = scoreboard{ring: b.ring, ranges: b.ranges[:0], resends: b.resends[:0]}
+	b.n, b.sacked, b.lost, b.sackedSegs = 0, 0, 0, 0
+	b.ranges, b.resends, b.resendHead = b.ranges[:0], b.resends[:0], 0
 }
 
 // at returns record i, counted from the oldest.

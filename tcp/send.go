@@ -53,7 +53,7 @@ func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 	case !c.open() && !c.waitsForText():
 		return 0, syscall.EAGAIN
 	}
-	room := c.writeRoom()
+	room := c.writeRoom(len(p))
 	if c.waitsForText() {
 		room = c.synRoom()
 	}
@@ -76,12 +76,15 @@ func (c *Conn) write(p []byte, flags SendFlags) (int, error) {
 	return n, nil
 }
 
-// writeRoom returns how many bytes Write takes. The bounds are looked at where a
-// super-segment begins: one that was begun is filled.
-func (c *Conn) writeRoom() int {
+// writeRoom returns how many of n bytes Write takes, or more. The bounds are
+// looked at where a super-segment begins: one that was begun is filled.
+func (c *Conn) writeRoom(n int) int {
 	room := c.sendRoom()
 	if low := c.opt.NotSentLowat; low > 0 {
 		room = min(room, low-c.unsent())
+	}
+	if n <= room {
+		return n
 	}
 	whole := c.wholeSegment()
 	fill := 0
@@ -123,7 +126,7 @@ func (c *Conn) unsent() int {
 	if c.snd.finSent {
 		return 0
 	}
-	return c.dataEnd().Diff(seqnum.Max(c.snd.nxt, c.dataStart()))
+	return c.sndbuf.size - max(c.snd.nxt.Diff(c.dataStart()), 0)
 }
 
 // finPending reports whether our FIN waits to be sent for the first time.

@@ -25,14 +25,18 @@ const (
 )
 
 // Ready returns what the user can do now.
-func (c *Conn) Ready() Ready {
+func (c *Conn) Ready() Ready { return c.ReadyFor(^Ready(0)) }
+
+// ReadyFor returns what the user can do now of what is asked for, and finds out
+// about nothing else.
+func (c *Conn) ReadyFor(of Ready) Ready {
 	var r Ready
 	over := c.dead() || c.err != 0
 	open := c.open()
-	if over || (open && (c.enoughToRead() || c.finRcvd || c.readEnd)) {
+	if of&Readable != 0 && (over || (open && (c.enoughToRead() || c.finRcvd || c.readEnd))) {
 		r |= Readable
 	}
-	if over || c.finWant || (open && c.enoughRoom()) || c.waitsForText() {
+	if of&Writable != 0 && (over || c.finWant || (open && c.enoughRoom()) || c.waitsForText()) {
 		r |= Writable
 	}
 	if over || open || c.waitsForText() {
@@ -44,8 +48,11 @@ func (c *Conn) Ready() Ready {
 	if c.dead() {
 		r |= Done
 	}
-	return r
+	return r & of
 }
+
+// Empty reports whether Read would return syscall.EAGAIN on an open connection.
+func (c *Conn) Empty() bool { return c.open() && c.rcvbuf.size == 0 && c.ReadyFor(Readable) == 0 }
 
 // enoughToRead reports whether there is what Options.RecvLowat asks for, which
 // the window has room for.

@@ -33,14 +33,14 @@ func (c *Conn) timer(t Timer) *Time {
 
 // NextTimeout returns when Advance is to be called, 0 for never.
 func (c *Conn) NextTimeout() Time {
-	next := c.keepAlive
 	if c.transient == &resting {
-		return next
+		return c.keepAlive
 	}
+	next := uint64(c.keepAlive) - 1 // so that 0, which is never, is the latest
 	for _, at := range &c.timers {
-		next = Earliest(next, at)
+		next = min(next, uint64(at)-1)
 	}
-	return next
+	return Time(next + 1)
 }
 
 // NextTimer returns the timer that fires next, and when; 0 for none.
