@@ -73,18 +73,28 @@ const synPatience = 5 * time.Millisecond
 
 // readWait is Read with errors as they come. An empty p waits for nothing.
 func (c *Conn) readWait(p []byte) (n int, err error) {
-	now := c.shard.lock()
+	s := c.shard
+	s.mu.Lock()
+	var now tcp.Time
+	if len(p) > 0 && !c.closed && c.read.at == 0 && c.e.Empty() {
+		// Most readers wait for a request or an answer: nothing changes, so
+		// that nothing is to be settled, and no time is asked for.
+		c.e.Await(tcp.Readable)
+		now = s.idle(&c.readers)
+	} else {
+		now = s.stack.now()
+	}
 	for {
 		if n, err = c.readNow(now, p); err != syscall.EAGAIN {
 			break
 		}
 		c.e.SendSyn(now, synPatience) // nobody writes first
 		if c.e.Await(tcp.Readable) {
-			now = c.shard.park(now, &c.readers)
+			now = s.park(now, &c.readers)
 		}
 	}
 	c.passReadable()
-	c.shard.settle(now)
+	s.settle(now)
 	return n, err
 }
 

@@ -75,11 +75,27 @@ func (s *shard) newWaiter() *waiter {
 // park waits, without the lock, until somebody wakes the list. What the call
 // queued so far is sent before. It returns with the lock again.
 func (s *shard) park(now tcp.Time, l *waitList) tcp.Time {
+	w := s.join(l)
+	s.settle(now)
+	return s.woken(w)
+}
+
+// idle is park for a call that changed nothing.
+func (s *shard) idle(l *waitList) tcp.Time {
+	w := s.join(l)
+	s.mu.Unlock()
+	return s.woken(w)
+}
+
+func (s *shard) join(l *waitList) *waiter {
 	w := s.newWaiter()
 	l.push(w)
-	s.settle(now)
+	return w
+}
+
+func (s *shard) woken(w *waiter) tcp.Time {
 	<-w.ch
-	now = s.lock()
+	now := s.lock()
 	s.putWaiter(w)
 	return now
 }
