@@ -16,7 +16,11 @@
 // clock.
 //
 // A setting in the middle of a script counts for the connections that begin after
-// it.
+// it. A script that makes one which Trivet does not have passes if it sees no
+// difference, and is unsupported otherwise.
+//
+// With settings of FreeBSD sockets are as there: a receive buffer is rounded up to
+// whole segments, and sendto connects.
 //
 // UDP sockets have the calls that send and receive datagrams, without the error
 // queue and without poll.

@@ -72,10 +72,6 @@ func Run(s *Script) *Result {
 		res.Status = Unsupported
 		return res
 	}
-	if r.set.missing != "" {
-		res.Status, res.Reason = Unsupported, r.set.missing+": "+res.Reason
-		return res
-	}
 	res.Status = Fail
 	res.Conversation = r.conversation()
 	if f, ok := errors.AsType[*failure](err); ok {
@@ -86,6 +82,9 @@ func Run(s *Script) *Result {
 	}
 	if res.Expected == "" {
 		res.Expected = strings.TrimSpace(s.Line(res.Line))
+	}
+	if r.set.missing != "" {
+		res.Status, res.Reason = Unsupported, r.set.missing+": "+res.Reason
 	}
 	return res
 }

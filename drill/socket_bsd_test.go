@@ -72,8 +72,8 @@ func TestMissingSetting(t *testing.T) {
 	wantPass(t, reset, Options{})
 	const anywhere = "`sysctl -w net.inet.tcp.insecure_rst=1`\n" + opened + "+.1 < R 2:2(0) win 0\n+0 read(4, ..., 1) = -1 ECONNRESET (Reset)\n"
 	const want = "sysctl tcp.insecure_rst=1: read would block"
-	if r := run(t, anywhere, Options{}); r.Status != Unsupported || r.Reason != want || r.Line != 10 {
-		t.Errorf("Run = %v line %d: %s, want unsupported line 10: %s", r.Status, r.Line, r.Reason, want)
+	if r := run(t, anywhere, Options{}); r.Status != Unsupported || r.Reason != want || r.Line != 10 || len(r.Conversation) == 0 {
+		t.Errorf("Run = %v line %d: %s, %d packets, want unsupported line 10: %s, and packets", r.Status, r.Line, r.Reason, len(r.Conversation), want)
 	}
 	const none = "`sysctl -w net.inet.tcp.insecure_rst=0`\n" + opened + "+.1 < R 2:2(0) win 0\n+0 read(4, ..., 1) = -1 ECONNRESET (Reset)\n"
 	if r := run(t, none, Options{}); r.Status != Fail {
