@@ -15,10 +15,10 @@ func (r *Run) Model(w Window) *Model {
 	b := r.newBuilder()
 	b.model.Format, b.model.Recipe, b.model.Scenario = modelFormat, r.Recipe, r.Scenario.Info()
 	b.model.End, b.model.Checks, b.model.Passed, b.model.Fields = r.since(r.End), r.Checks, r.Passed(), fields
-	for name, v := range r.stage.values {
+	for name, v := range r.order.values {
 		b.model.Params[name] = v.text
 	}
-	b.model.Hosts = r.hostModels()
+	b.model.Hosts = r.hosts
 	b.connections()
 	b.events(w)
 	b.sockets()
@@ -60,17 +60,6 @@ type modelBuilder struct {
 	latest    map[[2]any]*latest    // by host and connection
 }
 
-// hostModels are the hosts that are shown.
-func (r *Run) hostModels() []HostModel {
-	var list []HostModel
-	for _, h := range r.stage.net.Hosts() {
-		if !r.stage.hidden[h.Name()] {
-			list = append(list, HostModel{h.Name(), h.Addr().String()})
-		}
-	}
-	return list
-}
-
 func (b *modelBuilder) connections() {
 	shown := b.run.shown()
 	for i, c := range b.analysis.Connections() {
@@ -98,7 +87,7 @@ func (b *modelBuilder) connections() {
 // events adds the events of the window, with the segments and snapshots that
 // they name.
 func (b *modelBuilder) events(w Window) {
-	rests := newRests(b.run.stage.details.snapshots)
+	rests := newRests(b.run.details.snapshots)
 	index, segment := 0, 0
 	first := true
 	for i := range b.run.Log.Entries {
@@ -275,7 +264,7 @@ func (b *modelBuilder) snapshot(i int) int {
 	if at, known := b.snapshots[i]; known {
 		return at
 	}
-	snap := &b.run.stage.details.snapshots[i]
+	snap := &b.run.details.snapshots[i]
 	m := SnapshotModel{
 		Time: b.run.since(snap.time), Host: snap.host, Connection: b.analysis.ConnectionOf(snap.tuple),
 		Previous: -1, Set: map[string]any{},
@@ -346,7 +335,7 @@ func (r *rests) around(e ending, order int) (before, after int) {
 // sockets adds the socket tables.
 func (b *modelBuilder) sockets() {
 	entry, event := 0, 0
-	for _, t := range b.run.stage.details.tables {
+	for _, t := range b.run.details.tables {
 		for ; entry < t.entries; entry++ {
 			if told(&b.run.Log.Entries[entry]) {
 				event++

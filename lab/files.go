@@ -83,7 +83,7 @@ func (r *Run) WriteText(w io.Writer, style trace.Style, langs ...trace.Lang) err
 		if style.Rules {
 			fmt.Fprintf(&b, "\n%s (%s)\n", r.Scenario.Why.In(l), r.Scenario.Cite)
 		}
-		if r.stage.listing {
+		if r.listing {
 			r.writeSockets(&b)
 		}
 		b.WriteByte('\n')
@@ -101,12 +101,12 @@ func (r *Run) WriteText(w io.Writer, style trace.Style, langs ...trace.Lang) err
 
 // writeSockets writes the last socket table of each host, as ss does.
 func (r *Run) writeSockets(w io.Writer) {
-	for _, h := range r.stage.net.Hosts() {
-		t := r.stage.details.last[h.Name()]
-		if t == nil || r.stage.hidden[h.Name()] {
+	for _, h := range r.hosts {
+		t := r.details.last[h.Name]
+		if t == nil {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s$ ss -tan\n%-10s %6s %6s %-22s %s\n", h.Name(), "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port")
+		fmt.Fprintf(w, "\n%s$ ss -tan\n%-10s %6s %6s %-22s %s\n", h.Name, "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port")
 		b := modelBuilder{run: r}
 		for i := range t.rows {
 			s := b.socket(&t.rows[i])

@@ -23,10 +23,13 @@ func TestScenarios(t *testing.T) {
 	for _, s := range Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
 			for seed := range uint64(3) {
-				run, err := Play(Recipe{Scenario: s.Name, Seed: seed})
+				recipe := Recipe{Scenario: s.Name, Seed: seed}
+				order, err := recipe.prepare()
 				if err != nil {
 					t.Fatal(err)
 				}
+				stage := order.play(recipe)
+				run := stage.run(recipe)
 				if len(run.Checks) == 0 {
 					t.Error("it expects nothing")
 				}
@@ -35,7 +38,7 @@ func TestScenarios(t *testing.T) {
 						t.Errorf("seed %d: %s: got %s", seed, c.Text.EN, c.Got)
 					}
 				}
-				for _, c := range run.stage.cues {
+				for _, c := range stage.cues {
 					if !c.done {
 						t.Errorf("seed %d: the moment %q never came", seed, c.when.text)
 					}

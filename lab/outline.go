@@ -72,7 +72,7 @@ func (r *Run) Outline() *Outline {
 		out: &Outline{Format: outlineFormat, States: []StateModel{}, Steps: []StepModel{}},
 	}
 	b.out.Segments.SACK = [][3]uint32{}
-	for _, h := range r.hostModels() {
+	for _, h := range r.hosts {
 		b.hosts[h.Name] = len(b.hosts)
 	}
 	for i := range r.Log.Entries {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
+	"github.com/trivet-net/trivet/wire"
 )
 
 // Run is a recipe that was played.
@@ -18,7 +19,11 @@ type Run struct {
 	// Begin and End are the first and the last moment.
 	Begin, End tcp.Time
 
-	stage    *stage
+	order    *order
+	hosts    []HostModel // those that are shown
+	shows    []wire.FourTuple
+	listing  bool // the socket tables at the end belong to the story
+	details  details
 	analysis *trace.Analysis // nil until asked for
 	remarks  map[trace.Lang]map[int]trace.Remark
 }
@@ -29,12 +34,29 @@ func Play(r Recipe) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.play(r).run(r), nil
+}
+
+// play plays the scenario of the order to its end.
+func (o *order) play(r Recipe) *stage {
 	s := newStage(o, r.Seed)
 	s.scenario.play(s)
-	return &Run{
-		Recipe: r, Scenario: o.scenario, Checks: s.checks, Log: &s.log,
-		Begin: s.begin, End: s.net.Now(), stage: s,
-	}, nil
+	return s
+}
+
+// run is what remains of a stage. The hosts and their programs do not: they
+// hold all that was ever sent.
+func (s *stage) run(r Recipe) *Run {
+	run := &Run{
+		Recipe: r, Scenario: s.scenario, Checks: s.checks, Log: &trace.Log{Entries: s.log.Entries},
+		Begin: s.begin, End: s.net.Now(), order: s.order, shows: s.shows, listing: s.listing, details: s.details,
+	}
+	for _, h := range s.net.Hosts() {
+		if !s.hidden[h.Name()] {
+			run.hosts = append(run.hosts, HostModel{h.Name(), h.Addr().String()})
+		}
+	}
+	return run
 }
 
 // Passed reports whether everything that the scenario expects held.
@@ -50,8 +72,8 @@ func (r *Run) Passed() bool {
 // Idle are the interventions of the recipe whose moment never came.
 func (r *Run) Idle() []string {
 	var list []string
-	for k := range r.stage.do {
-		if !r.stage.do[k].done {
+	for k := range r.order.do {
+		if !r.order.do[k].done {
 			list = append(list, r.Recipe.Do[k])
 		}
 	}
@@ -82,7 +104,7 @@ func (r *Run) remarksIn(l trace.Lang) map[int]trace.Remark {
 // they are drawn.
 func (r *Run) shown() []int {
 	var list []int
-	for _, t := range r.stage.shows {
+	for _, t := range r.shows {
 		if i := r.Analysis().ConnectionOf(t); i >= 0 && !slices.Contains(list, i) {
 			list = append(list, i)
 		}

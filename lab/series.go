@@ -11,7 +11,7 @@ const maxPoints = 4000
 
 // series adds the columns of each end's variables.
 func (b *modelBuilder) series() {
-	all := b.run.stage.details.snapshots
+	all := b.run.details.snapshots
 	byEnd := map[ending][]int{}
 	var order []ending
 	for i := range all {
@@ -56,14 +56,11 @@ func (m *SeriesModel) add(t int64, i *tcp.Info) {
 
 // queues adds the columns of each host's queues.
 func (b *modelBuilder) queues() {
-	for _, h := range b.run.stage.net.Hosts() {
-		if b.run.stage.hidden[h.Name()] {
-			continue
-		}
-		m := QueueModel{Host: h.Name(), Time: []int64{}}
+	for _, h := range b.run.hosts {
+		m := QueueModel{Host: h.Name, Time: []int64{}}
 		var list []queueSample
-		for _, q := range b.run.stage.details.queues {
-			if q.host == h.Name() {
+		for _, q := range b.run.details.queues {
+			if q.host == h.Name {
 				list = append(list, q)
 			}
 		}

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/trivet-net/trivet/lab"
 )
@@ -18,55 +16,15 @@ import (
 // The bounds of what a page can ask for.
 const (
 	maxRecipe = 64 << 10 // bytes of a recipe
-	maxRuns   = 4        // that are kept
 	maxEvents = 5000     // in one answer
 	firstPart = 1000     // events that come with the run
 )
 
 var (
-	errRun    = errors.New("this run is not kept any more: play it again")
+	errRun    = errors.New("nobody knows this run any more: play it again")
 	errWindow = fmt.Errorf("want first from 0 on and count from 1 to %d", maxEvents)
 	errNoFeed = errors.New("this tab has no feed: open it first")
 )
-
-// run is a run that was played.
-type run struct {
-	id string
-
-	mu  sync.Mutex // guards lab.Run, which is for one goroutine at a time
-	run *lab.Run
-}
-
-// runs keeps the runs that were played last.
-type runs struct {
-	playing sync.WaitGroup
-	one     sync.Mutex // held while a recipe is played: one at a time
-
-	mu   sync.Mutex // guards what follows; one may be held
-	list []*run     // the latest used last
-}
-
-// find returns the run with the id, nil if it is not kept.
-func (r *runs) find(id string) *run {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.list, func(x *run) bool { return x.id == id })
-	if i < 0 {
-		return nil
-	}
-	found := r.list[i]
-	r.list = append(slices.Delete(r.list, i, i+1), found)
-	return found
-}
-
-func (r *runs) add(x *run) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.list) == maxRuns {
-		r.list = slices.Delete(r.list, 0, 1)
-	}
-	r.list = append(r.list, x)
-}
 
 // identify names the run that a recipe gives: equal recipes, equal runs.
 func identify(r *lab.Recipe) (string, error) {
@@ -113,13 +71,9 @@ func (s *Server) perform(f *feed, id string, recipe lab.Recipe) {
 	if s.ctx.Err() != nil || !f.wants(id) {
 		return
 	}
-	if s.runs.find(id) == nil {
-		played, err := lab.Play(recipe)
-		if err != nil {
-			f.tell("run", news{ID: id, Error: err.Error()})
-			return
-		}
-		s.runs.add(&run{id: id, run: played})
+	if _, err := s.runs.again(id, recipe); err != nil {
+		f.tell("run", news{ID: id, Error: err.Error()})
+		return
 	}
 	f.tell("run", news{ID: id})
 }
@@ -130,11 +84,12 @@ type news struct {
 	Error string `json:"error,omitempty"`
 }
 
-// withRun answers a request about a run.
+// withRun answers a request about a run. One that was dropped is played again:
+// equal recipes give equal runs.
 func (s *Server) withRun(w http.ResponseWriter, r *http.Request, do func(*lab.Run)) {
-	x := s.runs.find(r.PathValue("id"))
-	if x == nil {
-		refuse(w, http.StatusNotFound, errRun)
+	x, err := s.runs.get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		refuse(w, http.StatusNotFound, err)
 		return
 	}
 	x.mu.Lock()

@@ -44,7 +44,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{config: c}
+	s := &Server{config: c, runs: runs{most: maxRuns, bytes: maxBytes}}
 	s.ctx, s.close = context.WithCancel(context.Background())
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(page))

@@ -19,6 +19,13 @@ import (
 // newServer serves the page on the loopback interface until the test ends.
 func newServer(t *testing.T, c Config) *httptest.Server {
 	t.Helper()
+	_, server := startServer(t, c)
+	return server
+}
+
+// startServer is newServer, and gives the handler as well.
+func startServer(t *testing.T, c Config) (*Server, *httptest.Server) {
+	t.Helper()
 	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +35,7 @@ func newServer(t *testing.T, c Config) *httptest.Server {
 		s.Close()
 		server.Close()
 	})
-	return server
+	return s, server
 }
 
 // do sends a request with changes and returns the answer with its body.
@@ -145,22 +152,6 @@ func TestPlay(t *testing.T) {
 	_, text = do(t, http.MethodGet, server.URL+"/api/runs/"+lost, "", nil)
 	if lost == id || !strings.Contains(text, `"dropped on purpose"`) {
 		t.Errorf("run %s with #2 dropped does not say so", lost)
-	}
-}
-
-// Of the runs only the last few are kept; the page plays another again.
-func TestForgottenRun(t *testing.T) {
-	server := newServer(t, Config{})
-	f := openTab(t, server.URL, "a")
-	first := playNow(t, f, "a", handshake)
-	for seed := range maxRuns {
-		playNow(t, f, "a", strings.Replace(handshake, `"seed":1`, `"seed":`+string(rune('2'+seed)), 1))
-	}
-	if resp, text := do(t, http.MethodGet, server.URL+"/api/runs/"+first, "", nil); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("status %d, want %d: %s", resp.StatusCode, http.StatusNotFound, text)
-	}
-	if again := playNow(t, f, "a", handshake); again != first {
-		t.Errorf("played again it is run %s, want %s", again, first)
 	}
 }
 
