@@ -11,6 +11,8 @@ import (
 const (
 	writeSize = 64 << 10
 	readSize  = 256 << 10
+
+	readMemory = 512 << 20 // of all readers together
 )
 
 func bulkWorkloads() []workload {
@@ -60,11 +62,11 @@ func bulk(s settings, k linkKind, streams int) (result, error) {
 func flow(s settings, writers, readers []net.Conn) (result, error) {
 	var received atomic.Uint64
 	failed := make(chan error, len(writers)+len(readers))
+	data := make([]byte, writeSize)
 	for _, c := range writers { // until the process ends
 		go func() {
-			buf := make([]byte, writeSize)
 			for {
-				if _, err := c.Write(buf); err != nil {
+				if _, err := c.Write(data); err != nil {
 					failed <- err
 					return
 				}
@@ -73,7 +75,7 @@ func flow(s settings, writers, readers []net.Conn) (result, error) {
 	}
 	for _, c := range readers { // until the process ends
 		go func() {
-			buf := make([]byte, readSize)
+			buf := make([]byte, min(readSize, readMemory/len(readers)))
 			for {
 				n, err := c.Read(buf)
 				if err != nil {
@@ -84,7 +86,7 @@ func flow(s settings, writers, readers []net.Conn) (result, error) {
 			}
 		}()
 	}
-	time.Sleep(warmUp)
+	time.Sleep(min(warmUp+time.Duration(len(writers))*time.Millisecond, 5*time.Second)) // until buffers are full
 	before, start := received.Load(), now()
 	select {
 	case err := <-failed:

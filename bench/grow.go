@@ -28,7 +28,7 @@ func growWorkloads() []workload {
 	for _, n := range []int{1, 10, 100, 1000, 10000, 100000} {
 		add(fmt.Sprintf("rr/pairs=%d", n), "one byte there and one back, on so many connections at once", trips, 0, n, askEcho)
 	}
-	for _, n := range []int{1, 10, 100} {
+	for _, n := range []int{1, 10, 100, 1000, 10000, 100000} {
 		add(fmt.Sprintf("bulk/streams=%d", n), "one way on so many connections, packets of 1500 bytes", bytes, 0, n, flow)
 	}
 	for _, n := range []int{1, 2, 4, 8} {
