@@ -37,6 +37,7 @@ func (s *Stack) receive(a *attachment) {
 	var strays wire.Batch
 	for {
 		n, err := a.link.Read(pkts)
+		n = clamp(n, len(pkts))
 		a.rxPackets.Add(uint64(n))
 		for i := range pkts[:n] {
 			pkts[i].Link = a.index
@@ -127,6 +128,7 @@ func (a *attachment) send(pkts []wire.Packet, plain *wire.Batch, refused []engin
 // but TCP lose them, as on any network.
 func (a *attachment) write(pkts []wire.Packet, refused []engine.Refusal) []engine.Refusal {
 	n, _ := a.link.Write(pkts)
+	n = clamp(n, len(pkts))
 	a.txPackets.Add(uint64(n))
 	a.txDropped.Add(uint64(len(pkts) - n))
 	for i := range pkts[n:] {
@@ -136,3 +138,7 @@ func (a *attachment) write(pkts []wire.Packet, refused []engine.Refusal) []engin
 	}
 	return refused
 }
+
+// clamp returns n as a count of packets, of which there were limit: a device that is
+// not ours may say -1 with an error, as system calls do.
+func clamp(n, limit int) int { return max(0, min(n, limit)) }

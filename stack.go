@@ -69,9 +69,11 @@ func (s *Stack) Now() tcp.Time { return s.now() }
 // now is never 0, which means "no time".
 func (s *Stack) now() tcp.Time { return tcp.Time(time.Since(s.start)) + 1 }
 
-// AddLink attaches the host to a link. Each prefix is an address of the host
-// with the network that is reachable through the link, as in 10.1.0.2/24. The
-// stack reads from the link from now on, and closes it in RemoveLink or Close.
+// AddLink attaches the host to a link, which is told from others by ==: its type
+// is one that can be compared, a pointer as a rule. Each prefix is an address of
+// the host with the network that is reachable through the link, as in
+// 10.1.0.2/24. The stack reads from the link from now on, and closes it in
+// RemoveLink or Close.
 // Errors: ErrLinkAttached, net.ErrClosed, or EINVAL for a prefix that is not
 // one of a unicast address, or an MTU under 88, or under 1280 with IPv6.
 func (s *Stack) AddLink(l link.Link, prefixes ...netip.Prefix) error {
