@@ -67,6 +67,8 @@ func get(ctx context.Context, rawURL string, flags *getFlags, stdout, stderr io.
 	if err != nil {
 		return err
 	}
+	ctx, stop := h.whileUp(ctx)
+	defer stop()
 	defer h.close(ctx)
 
 	transport := &http.Transport{DialContext: h.stack.DialContext}

@@ -127,6 +127,20 @@ func (h *host) close(ctx context.Context) {
 	}
 }
 
+// whileUp returns a context that ends when the device fails, too: its cause is
+// why. stop ends it.
+func (h *host) whileUp(ctx context.Context) (up context.Context, stop context.CancelFunc) {
+	up, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with up
+		select {
+		case err := <-h.down:
+			cancel(err)
+		case <-up.Done():
+		}
+	}()
+	return up, func() { cancel(nil) }
+}
+
 // interruptible returns a context that the first SIGINT or SIGTERM ends; the
 // second ends the program, with the status that a shell gives to a signal. It
 // does so itself: a shell that starts the program in the background of a script

@@ -44,7 +44,7 @@ nothing has come for a second.`,
 			if udp {
 				network, join = "udp", netcatUDP
 			}
-			return flags.join(ctx, network, net.JoinHostPort(args[0], args[1]), func(c net.Conn) error {
+			return flags.join(ctx, network, net.JoinHostPort(args[0], args[1]), func(ctx context.Context, c net.Conn) error {
 				return join(ctx, c, cmd.InOrStdin(), cmd.OutOrStdout())
 			})
 		},
@@ -55,21 +55,22 @@ nothing has come for a second.`,
 }
 
 // join opens a host, connects it to the address, and closes both when f returns.
-// When ctx is over the connection is closed.
-func (flags *hostFlags) join(ctx context.Context, network, address string, f func(net.Conn) error) error {
+// When ctx is over, or the device fails, so is f's, and the connection is closed.
+func (flags *hostFlags) join(ctx context.Context, network, address string, f func(context.Context, net.Conn) error) error {
 	h, err := flags.open()
 	if err != nil {
 		return err
 	}
+	ctx, stop := h.whileUp(ctx)
+	defer stop()
 	defer h.close(ctx)
 	c, err := h.stack.DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	return f(c)
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	return f(ctx, c)
 }
 
 // netcat joins in and out to a connection until both directions have ended.
@@ -84,7 +85,7 @@ func netcat(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) error 
 	}()
 	if _, err := copyBuffer(out, c); err != nil {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		return err
 	}
@@ -95,6 +96,6 @@ func netcat(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) error 
 	case err := <-sent:
 		return err
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }

@@ -26,7 +26,7 @@ func netcatUDP(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) err
 	}()
 	err := receiveDatagrams(c, out, sent)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	return err
 }

@@ -85,6 +85,7 @@ func serve(ctx context.Context, flags *hostFlags, stdout, stderr io.Writer) erro
 	case <-ctx.Done():
 		fmt.Fprintf(stdout, "Closing %d connections.\n", h.stack.Stats().Conns)
 	case err = <-h.down:
+		h.drain = 0 // nobody can be told
 	}
 	h.shutdown(web)
 	return err
@@ -148,12 +149,14 @@ func (h *host) startServices(stderr io.Writer) (*http.Server, error) {
 // shutdown lets the web server finish the requests it is at, for half of the
 // drain time, then closes everything in the other half.
 func (h *host) shutdown(web *http.Server) {
-	ctx, cancel := context.WithTimeout(context.Background(), h.drain/2)
+	ctx, cancel := context.WithTimeout(context.Background(), h.drain)
 	defer cancel()
-	if err := web.Shutdown(ctx); err != nil {
+	half, cancelHalf := context.WithTimeout(ctx, h.drain/2)
+	defer cancelHalf()
+	if err := web.Shutdown(half); err != nil {
 		web.Close()
 	}
-	h.close(context.Background())
+	h.close(ctx)
 }
 
 // printWelcome says what is there and how to try it.
