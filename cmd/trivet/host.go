@@ -86,6 +86,9 @@ func (f *hostFlags) open() (*host, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
+	// When who reads our output is gone, printing fails, as for any file, and the
+	// connections can still be closed in order. SIGPIPE would end the program.
+	signal.Ignore(syscall.SIGPIPE)
 	h := &host{drain: f.drain, down: make(chan error, 1)}
 	var err error
 	h.stack, err = trivet.New(trivet.Config{

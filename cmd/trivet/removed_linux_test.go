@@ -5,7 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/trivet-net/trivet/internal/netns"
@@ -96,4 +99,41 @@ func TestNCDeviceRemoved(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 	})
 	wantRemoved(t, status, stderr)
+}
+
+// Nor does serve end without closing connections because nobody reads its output
+// any more, as in "trivet serve ... | head -1".
+func TestServeOutputGone(t *testing.T) {
+	netns.New(t)
+	cmd := exec.Command(os.Args[0], append([]string{"serve"}, setting{}.hostArgs()...)...)
+	cmd.Env = append(os.Environ(), "TRIVET_TEST_MAIN=1")
+	cmd.Stderr = t.Output()
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	waitFor(t, stdout, "Ctrl-C ends it.\n")
+	stdout.Close()
+	c, err := net.Dial("tcp", "10.1.0.2:7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(c, "hello")
+	// Until it is echoed it may be unread, and then the end is a reset.
+	if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("Read after SIGTERM: %v, want EOF: the connection closed in order", err)
+	}
+	c.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("serve ends with %v, want status 0", err)
+	}
 }
