@@ -203,8 +203,8 @@ func (s *Stack) owns(addr netip.Addr) bool {
 	return false
 }
 
-// Close ends the host: it closes the listeners, closes every connection as
-// Conn.Close does, waits until all are done or ctx is, resets those that are
+// Close ends the host: it closes the listeners, resets what is half-open, closes
+// every connection as Conn.Close does, waits until all are done or ctx is, resets those that are
 // left, and closes the links. When it returns no goroutine of the stack is
 // left. It returns ctx's error if connections had to be reset, and
 // net.ErrClosed the second time. Connections in TIME-WAIT are not waited for
@@ -221,6 +221,11 @@ func (s *Stack) Close(ctx context.Context) error {
 	s.listeners = nil
 	s.mu.Unlock()
 
+	for _, sh := range s.shards {
+		now := sh.lock()
+		sh.engine.ResetHalfOpen(now)
+		sh.settle(now)
+	}
 	for l := range listeners {
 		l.stop()
 	}

@@ -118,6 +118,25 @@ func (e *Engine) dropHalfOpen(now tcp.Time, h *halfOpen, to tcp.State, r tcp.Rul
 	e.edge(now, &h.tuple, tcp.StateSynReceived, to, r)
 }
 
+// ResetHalfOpen resets all half-open connections (RFC 9293, Section 3.10.5, ABORT
+// in SYN-RECEIVED), within the rate allowed for RSTs. It is for a host that goes: to
+// the client the connection may be open already, and its next segment would find
+// nobody who answers.
+func (e *Engine) ResetHalfOpen(now tcp.Time) {
+	for _, l := range e.listeners.list {
+		for h := l.half.first; h != nil; h = l.half.first {
+			e.dropHalfOpen(now, h, tcp.StateClosed, tcp.RuleAbort)
+			if !e.resets.allow(now) {
+				e.stats.ResetsSuppressed++
+				continue
+			}
+			e.reply.Reset()
+			e.reply.Seq, e.reply.Flags = h.sndNxt(), wire.RST
+			e.send(now, &h.tuple, &e.reply)
+		}
+	}
+}
+
 // openOf returns what a passive open on l begins with.
 func (e *Engine) openOf(l *Listener, t *wire.FourTuple) tcp.Handshake {
 	path := tcp.Path{MTU: minMTU6}
