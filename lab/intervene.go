@@ -107,10 +107,13 @@ func (i *Intervention) arguments(args []string) error {
 	case i.action != "unplug" && i.action != "plug":
 		return fmt.Errorf("no action %q%s", i.action, didYouMean(i.action, allActions))
 	}
-	if len(args) > 0 {
-		return fmt.Errorf("%q is too much", strings.Join(args, " "))
+	switch {
+	case len(args) == 0:
+		return nil
+	case i.host != "":
+		return fmt.Errorf("%q is none of %s", args[len(args)-1], strings.Join(hostNames, ", "))
 	}
-	return nil
+	return fmt.Errorf("%q is too much", strings.Join(args, " "))
 }
 
 // verdict is what the interventions decide about a packet.

@@ -109,6 +109,7 @@ const (
 	msgFindTimeWait
 	msgFindTimeWaitAgain
 	msgFindReset
+	msgFindRefused
 	msgFindResetIdle
 	msgFindGaveUp
 	msgFindOpen
@@ -241,6 +242,7 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindTimeWait:      {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
 	msgFindTimeWaitAgain: {"%s was in TIME-WAIT for %s: 2MSL, which began again with %s.", "%s 在 TIME-WAIT 停留了 %s：2MSL 的计时因 %s 重新开始。"},
 	msgFindResetIdle:     {"#%d from %s, a RST, changed nothing.", "%[2]s 的 #%[1]d 是 RST，但没有影响。"},
+	msgFindRefused:       {"#%d from %s refused the connection.", "%[2]s 的 #%[1]d 拒绝了连接。"},
 	msgFindReset:         {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
 	msgFindGaveUp:        {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},
 	msgFindOpen:          {"At the end %s is in %s, %s in %s.", "结束时 %s 处于 %s，%s 处于 %s。"},

@@ -35,8 +35,8 @@ type item struct {
 }
 
 type edge struct {
-	to   tcp.State
-	rule tcp.Rule
+	from, to tcp.State
+	rule     tcp.Rule
 }
 
 type itemKind uint8
@@ -138,7 +138,7 @@ func (b *builder) event(e *Entry) {
 		}
 		it := b.current(s, e.Time)
 		it.state = e.Event.To
-		it.edges = append(it.edges, edge{e.Event.To, e.Event.Rule})
+		it.edges = append(it.edges, edge{e.Event.From, e.Event.To, e.Event.Rule})
 	case tcp.EventRule:
 		it := b.current(s, e.Time)
 		it.rules = append(it.rules, e.Event.Rule)

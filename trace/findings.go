@@ -209,10 +209,13 @@ func (f *finder) ending() {
 		if seg.kind != kindReset {
 			continue
 		}
-		if seg.arrive != nil && len(seg.arrive.edges) > 0 {
-			f.add(msgFindReset, seg.packet.Number, seg.packet.From)
-		} else {
+		switch {
+		case seg.arrive == nil || len(seg.arrive.edges) == 0:
 			f.add(msgFindResetIdle, seg.packet.Number, seg.packet.From)
+		case seg.arrive.edges[0].from == tcp.StateSynSent:
+			f.add(msgFindRefused, seg.packet.Number, seg.packet.From)
+		default:
+			f.add(msgFindReset, seg.packet.Number, seg.packet.From)
 		}
 	}
 	f.add(msgFindOpen, f.ends[0].host, last[0], f.ends[1].host, last[1])

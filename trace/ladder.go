@@ -211,15 +211,21 @@ func (d *drawing) head() {
 	d.lines = append(d.lines, d.glyphs(strings.Repeat("-", d.style.Width)))
 }
 
-// line adds a line with all columns. A name too long for the left state
-// column runs on over the arrows, one for the right state column over the time.
+// line adds a line with all columns. A name too long for the left state column
+// runs on over the arrows, one for the right state column over the time, or, if
+// that is there and no arrow, begins before it.
 func (d *drawing) line(t0, left, arrow, right, t1, note string) {
 	middle := fmt.Sprintf("%-*s %-*s", stateWidth, left, d.arrowWidth, arrow)
 	if len(left) > stateWidth {
 		middle = fmt.Sprintf("%-*s", stateWidth+1+d.arrowWidth, left)
 	}
 	s := fmt.Sprintf("%*s %s %-*s %*s", d.timeWidth, t0, middle, stateWidth, right, d.timeWidth, t1)
-	if len(right) > stateWidth {
+	before := strings.TrimRight(middle, " ")
+	switch start := len(middle) + stateWidth - len(right); {
+	case len(right) <= stateWidth:
+	case t1 != "" && start > len(before):
+		s = fmt.Sprintf("%*s %s %s %*s", d.timeWidth, t0, middle[:start], right, d.timeWidth, t1)
+	default:
 		s = fmt.Sprintf("%*s %s %s", d.timeWidth, t0, middle, right)
 	}
 	if note != "" {

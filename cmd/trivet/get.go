@@ -137,8 +137,7 @@ func (f *getFlags) progress(resp *http.Response, stderr io.Writer) *progressbar.
 
 // newBar is a bar of progress over so many bytes, nil when stderr is no terminal.
 func newBar(size int64, stderr io.Writer) *progressbar.ProgressBar {
-	file, ok := stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !isTerminal(stderr) {
 		return nil
 	}
 	return progressbar.NewOptions64(size,
@@ -149,4 +148,10 @@ func newBar(size int64, stderr io.Writer) *progressbar.ProgressBar {
 		progressbar.OptionThrottle(progressInterval),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(stderr) }),
 	)
+}
+
+// isTerminal reports whether a stream of this process is a terminal.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
 }

@@ -17,6 +17,8 @@ func newLabCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lab",
 		Short: "Play the scenarios of the TCP textbooks on the real stack",
+		Args:  cobra.NoArgs, // else an unknown word shows the help, as if nothing were wrong
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		Long: `Lab plays scenarios - the handshake, a lost SYN, a simultaneous close, a SYN
 flood - on the real stack in virtual time and shows each as a ladder, with the
 state of both ends and the reason for every segment. Each scenario asserts what

@@ -104,6 +104,9 @@ func (f *runFlags) order(name string) (lab.Recipe, error) {
 		if !ok {
 			return r, usagef("--set: want key=value, not %q", kv)
 		}
+		if _, twice := r.Params[k]; twice {
+			return r, usagef("--set: %s is set twice", k)
+		}
 		r.Params[k] = v
 	}
 	if err := r.Check(); err != nil {
@@ -181,7 +184,7 @@ func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out, er
 	if f.asJSON {
 		err = f.report(out, run, languages)
 	} else {
-		err = f.show(run, style, languages, in, out)
+		err = f.show(run, style, languages, in, out, errs)
 	}
 	if err != nil {
 		return err
@@ -197,17 +200,38 @@ func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out, er
 
 // chosen is the recipe that arguments and flags choose; none with --all.
 func (f *runFlags) chosen(args []string) (lab.Recipe, error) {
+	if f.all && len(args) > 0 {
+		return lab.Recipe{}, usagef("--all goes without the name of a scenario")
+	}
+	if f.asJSON && f.changed("format") {
+		return lab.Recipe{}, usagef("--json tells the expectations alone: not with --format (--format json is the whole run)")
+	}
+	if f.step && (f.asJSON || f.format != "ladder") {
+		return lab.Recipe{}, usagef("--step goes through a ladder: not with --json or another --format")
+	}
 	switch {
-	case f.all && (len(args) > 0 || f.recipe != "" || f.out != ""):
-		return lab.Recipe{}, usagef("--all goes with neither a name nor --recipe nor --out")
 	case f.all:
-		return lab.Recipe{}, nil
+		return lab.Recipe{}, f.without("--all", "recipe", "out", "format", "step", "why", "charset", "seq", "eyes")
 	case f.recipe != "" && len(args) == 0:
+		if err := f.without("--recipe", "seed", "rtt", "loss", "rate", "msl", "cc", "set", "do"); err != nil {
+			return lab.Recipe{}, err
+		}
 		return f.read()
 	case f.recipe != "" || len(args) != 1:
 		return lab.Recipe{}, usagef("want the name of a scenario, --recipe or --all")
 	}
 	return f.order(args[0])
+}
+
+// without is an error if one of the flags is given that mean nothing beside
+// another.
+func (f *runFlags) without(beside string, flags ...string) error {
+	for _, name := range flags {
+		if f.changed(name) {
+			return usagef("%s goes without --%s", beside, name)
+		}
+	}
+	return nil
 }
 
 func (f *runFlags) knownFormat() bool {
@@ -219,7 +243,7 @@ func (f *runFlags) knownFormat() bool {
 }
 
 // show writes the run in the format that was asked for.
-func (f *runFlags) show(run *lab.Run, style trace.Style, languages []trace.Lang, in io.Reader, out io.Writer) error {
+func (f *runFlags) show(run *lab.Run, style trace.Style, languages []trace.Lang, in io.Reader, out, errs io.Writer) error {
 	switch f.format {
 	case "json":
 		return printJSON(out, run.Model(lab.Window{}))
@@ -237,7 +261,7 @@ func (f *runFlags) show(run *lab.Run, style trace.Style, languages []trace.Lang,
 		return err
 	}
 	if f.step {
-		return stepThrough(text.String(), in, out)
+		return stepThrough(text.String(), in, out, errs)
 	}
 	_, err := out.Write(text.Bytes())
 	return err
@@ -245,10 +269,13 @@ func (f *runFlags) show(run *lab.Run, style trace.Style, languages []trace.Lang,
 
 // stepThrough writes a ladder up to each caption, and waits for a line of input
 // before it goes on. At the end of the input it stops waiting.
-func stepThrough(text string, in io.Reader, out io.Writer) error {
+func stepThrough(text string, in io.Reader, out, errs io.Writer) error {
 	lines := bufio.NewScanner(in)
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "  > ") {
+			if isTerminal(in) {
+				io.WriteString(errs, "[Enter]") // the terminal adds the end of the line
+			}
 			lines.Scan()
 		}
 		if _, err := io.WriteString(out, line); err != nil {

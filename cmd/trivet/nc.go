@@ -4,11 +4,9 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 func newNCCommand() *cobra.Command {
@@ -89,7 +87,7 @@ func netcat(ctx context.Context, c net.Conn, in io.Reader, out io.Writer) error 
 		}
 		return err
 	}
-	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(in) {
 		return nil // who types has seen the answer
 	}
 	select {

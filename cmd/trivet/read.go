@@ -21,6 +21,7 @@ type readFlags struct {
 	list, asJSON       bool
 	follow             int
 	lang, seq, charset string
+	changed            func(string) bool
 }
 
 func newReadCommand() *cobra.Command {
@@ -43,6 +44,7 @@ a damaged or foreign file is told, the rest is shown.`,
   trivet read web.pcap --follow 2 --lang zh`,
 		Args: oneArg("a capture file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.changed = cmd.Flags().Changed
 			style, err := f.style()
 			if err != nil {
 				return err
@@ -143,7 +145,7 @@ func (f *readFlags) style() (trace.Style, error) {
 	default:
 		return style, usagef("--charset: ascii or unicode, not %q", f.charset)
 	}
-	if f.follow < 0 {
+	if f.changed("follow") && f.follow < 1 {
 		return style, usagef("--follow: connections count from 1")
 	}
 	if f.follow > 0 && (f.list || f.asJSON) {
@@ -156,7 +158,7 @@ func (f *readFlags) style() (trace.Style, error) {
 func (f *readFlags) remark(b io.Writer, c *captures.Capture, a *trace.Analysis, lang trace.Lang) {
 	if f.follow == 0 {
 		for _, p := range captures.Patterns(a) {
-			fmt.Fprintf(b, "  * %s%s\n", p.In(lang), which(p.Connections))
+			fmt.Fprintf(b, "  * %s%s\n", p.In(lang), which(a, p.Connections, lang))
 		}
 	}
 	for _, note := range c.Notes(lang) {
@@ -164,17 +166,21 @@ func (f *readFlags) remark(b io.Writer, c *captures.Capture, a *trace.Analysis, 
 	}
 }
 
-// which names connections as the list counts them, if they are few.
-func which(list []int) string {
+// which names connections as the list counts them, if they are few and there are
+// others.
+func which(a *trace.Analysis, list []int, lang trace.Lang) string {
 	const most = 8
-	if len(list) > most {
+	if len(list) > most || len(a.Connections()) == 1 {
 		return ""
 	}
 	var names []string
 	for _, i := range list {
 		names = append(names, fmt.Sprint(i+1))
 	}
-	return " (" + strings.Join(names, ", ") + ")"
+	if lang == trace.Chinese {
+		return "（表中第 " + strings.Join(names, "、") + " 项）"
+	}
+	return " (see " + strings.Join(names, ", ") + ")"
 }
 
 // first is when the first connection or flow began.

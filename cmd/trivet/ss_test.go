@@ -164,29 +164,42 @@ func TestExplain(t *testing.T) {
 // Wrong use of lab, read and ss: one line, and the nearest names.
 func TestWrongUseOfTheLab(t *testing.T) {
 	for args, want := range map[string]string{
-		"lab run handshak":                   "did you mean handshake",
-		"lab show nothing-like-it":           "trivet lab list",
-		"lab run handshake --set bytes=1":    "there are rtt, loss, rate, msl, cc",
-		"lab run handshake --set rt=1ms":     "did you mean rtt",
-		"lab run handshake --set rtt":        "want key=value",
-		"lab run handshake --lang fr":        "--lang",
-		"lab run handshake --charset ebcdic": "--charset",
-		"lab run handshake --eyes mine":      "--eyes",
-		"lab run handshake --seq roman":      "--seq",
-		"lab run handshake --format pdf":     "--format",
-		"lab run":                            "want the name of a scenario",
-		"lab run handshake --all":            "--all goes with neither",
-		"lab run handshake --do now":         "want at MOMENT ACTION",
-		"lab list --lang fr":                 "--lang",
-		"read":                               "want a capture file",
-		"read x --follow -1":                 "count from 1",
-		"read x --list --follow 1":           "--follow goes with neither",
-		"ss nonsense":                        "did you mean state, exclude, sport, dport, src or dst",
-		"ss state establised":                "did you mean estab",
-		"ss sport = :65536":                  "is no port",
-		"ss state":                           "needs a value",
-		"ss --explain nonsense":              "no field",
-		"lab run --recipe " + os.DevNull:     "not a recipe",
+		"lab run handshak":                            "did you mean handshake",
+		"lab show nothing-like-it":                    "trivet lab list",
+		"lab run handshake --set bytes=1":             "there are rtt, loss, rate, msl, cc",
+		"lab run handshake --set rt=1ms":              "did you mean rtt",
+		"lab run handshake --set rtt":                 "want key=value",
+		"lab run handshake --lang fr":                 "--lang",
+		"lab run handshake --charset ebcdic":          "--charset",
+		"lab run handshake --eyes mine":               "--eyes",
+		"lab run handshake --seq roman":               "--seq",
+		"lab run handshake --format pdf":              "--format",
+		"lab run":                                     "want the name of a scenario",
+		"lab run handshake --all":                     "--all goes without the name",
+		"lab run --all --out x":                       "--all goes without --out",
+		"lab run --all --format json":                 "--all goes without --format",
+		"lab run --all --step":                        "--all goes without --step",
+		"lab run --all --why":                         "--all goes without --why",
+		"lab run --recipe x --rtt 3s":                 "--recipe goes without --rtt",
+		"lab run --recipe x --seed 1":                 "--recipe goes without --seed",
+		"lab run handshake --json --format md":        "--json tells the expectations alone",
+		"lab run handshake --step --json":             "--step goes through a ladder",
+		"lab run handshake --step --format md":        "--step goes through a ladder",
+		"lab run handshake --rtt 1s --set rtt=2s":     "rtt is set twice",
+		"lab run handshake --set loss=0 --set loss=1": "loss is set twice",
+		"lab handshake":                               "unknown command",
+		"lab run handshake --do now":                  "want at MOMENT ACTION",
+		"lab list --lang fr":                          "--lang",
+		"read":                                        "want a capture file",
+		"read x --follow -1":                          "count from 1",
+		"read x --follow 0":                           "count from 1",
+		"read x --list --follow 1":                    "--follow goes with neither",
+		"ss nonsense":                                 "did you mean state, exclude, sport, dport, src or dst",
+		"ss state establised":                         "did you mean estab",
+		"ss sport = :65536":                           "is no port",
+		"ss state":                                    "needs a value",
+		"ss --explain nonsense":                       "no field",
+		"lab run --recipe " + os.DevNull:              "not a recipe",
 	} {
 		status, out, errs := command(t.Context(), "", strings.Fields(args)...)
 		if status != exitUsage || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, want) {
@@ -223,9 +236,16 @@ func TestLabRun(t *testing.T) {
 	if status != exitOK || !strings.HasPrefix(out, `{"name":"half-close","passed":true`) || strings.Count(errs, "never came") != 2 || strings.Contains(errs, "duplicate") {
 		t.Errorf("moments that never come: status %d, %.80q, %q", status, out, errs)
 	}
+	if status, out, _ := command(t.Context(), "", "lab"); status != exitOK || !strings.Contains(out, "Examples:") {
+		t.Errorf("lab: status %d, no help: %.100q", status, out)
+	}
 	status, _, errs = command(t.Context(), "", "lab", "run", "handshake", "--do", "at client FIN-WAIT-9 crash")
 	if status != exitUsage || !strings.Contains(errs, "did you mean FIN-WAIT-1, FIN-WAIT-2") {
 		t.Errorf("a state that there is not: status %d, %q", status, errs)
+	}
+	status, _, errs = command(t.Context(), "", "lab", "run", "handshake", "--do", "at #3 crash router")
+	if status != exitUsage || !strings.Contains(errs, `"router" is none of client, server`) {
+		t.Errorf("a host that there is not: status %d, %q", status, errs)
 	}
 	for _, format := range []string{"json", "qlog", "mermaid", "svg", "md"} {
 		if status, out, _ := command(t.Context(), "", "lab", "run", "handshake", "--format", format); status != exitOK || len(out) < 200 {

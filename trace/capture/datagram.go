@@ -36,7 +36,8 @@ func (c *Capture) datagram(at tcp.Time, data []byte) bool {
 		return false
 	}
 	c.bytes += len(data)
-	p := trace.Packet{Number: c.Packets, From: ip.Src.Netip().String(), To: ip.Dst.Netip().String(), Sent: at, Data: data}
+	t := wire.FourTuple{LocalAddr: ip.Src, RemoteAddr: ip.Dst, LocalPort: u.SrcPort, RemotePort: u.DstPort}
+	p := trace.Packet{Number: c.Packets, From: hostOf(t), To: hostOf(t.Reverse()), Sent: at, Data: data}
 	c.Log.Packet(at, &p)
 	p.Fate, p.End = trace.FateDelivered, at
 	c.Log.Packet(at, &p)

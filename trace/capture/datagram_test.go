@@ -44,6 +44,16 @@ func icmp(t *testing.T, from, to string, code layers.ICMPv4TypeCode, quote []byt
 	return build(t, ipv4(from, to, layers.IPProtocolICMPv4), &layers.ICMPv4{TypeCode: code}, gopacket.Payload(quote[:28]))
 }
 
+// pcapng is a capture of packets, a millisecond apart.
+func pcapng(packets [][]byte) []byte {
+	file := section()
+	for i, p := range packets {
+		at, length := uint32(1000*i), uint32(len(p))
+		file = append(file, block(6, append(words(0, 0, at, length, length), p...), 0)...)
+	}
+	return file
+}
+
 // UDP datagrams are flows of their own, with the ICMP messages about them; an
 // ICMP message about a connection stands where it arrives in its ladder.
 func TestDatagrams(t *testing.T) {
@@ -60,15 +70,11 @@ func TestDatagrams(t *testing.T) {
 	port := layers.CreateICMPv4TypeCode(layers.ICMPv4TypeDestinationUnreachable, layers.ICMPv4CodePort)
 	echo := layers.CreateICMPv4TypeCode(layers.ICMPv4TypeEchoRequest, 0)
 
-	file := section()
-	for i, p := range [][]byte{
+	file := pcapng([][]byte{
 		question, udp(t, dns, client, "nobody"), refused, icmp(t, "10.0.0.2", "10.0.0.1", port, refused),
 		segment, icmp(t, "10.0.0.254", "10.0.0.1", unreachable, segment),
 		icmp(t, "10.0.0.7", "10.0.0.8", port, udp(t, dns, closed, "not here")), icmp(t, "10.0.0.7", "10.0.0.8", echo, make([]byte, 28)),
-	} {
-		at, length := uint32(1000*i), uint32(len(p))
-		file = append(file, block(6, append(words(0, 0, at, length, length), p...), 0)...)
-	}
+	})
 	c, a := read(t, file)
 	if c.Segments != 1 || c.Datagrams != 3 || c.Errors != 3 || c.Other["ICMP"] != 1 {
 		t.Errorf("%d segments, %d datagrams, %d errors, %v, want 1, 3, 3, and an echo", c.Segments, c.Datagrams, c.Errors, c.Other)
@@ -88,5 +94,42 @@ func TestDatagrams(t *testing.T) {
 	}
 	if text := ladder(t, file); !strings.Contains(text, "(ICMP)") || !strings.Contains(text, "ICMP tells of trouble") {
 		t.Errorf("the ladder lacks the ICMP message:\n%s", text)
+	}
+}
+
+// Both ends of what passes over a loopback interface have one address: the ports
+// tell them apart, also in what is said of them.
+func TestLoopback(t *testing.T) {
+	client, server := netip.MustParseAddrPort("127.0.0.1:43972"), netip.MustParseAddrPort("127.0.0.1:8000")
+	segment := func(from, to netip.AddrPort, s layers.TCP) []byte {
+		ip := ipv4("127.0.0.1", "127.0.0.1", layers.IPProtocolTCP)
+		s.SrcPort, s.DstPort, s.Window = layers.TCPPort(from.Port()), layers.TCPPort(to.Port()), 1000
+		if err := s.SetNetworkLayerForChecksum(ip); err != nil {
+			t.Fatal(err)
+		}
+		return build(t, ip, &s)
+	}
+	_, a := read(t, pcapng([][]byte{
+		segment(client, server, layers.TCP{Seq: 100, SYN: true}),
+		segment(server, client, layers.TCP{Ack: 101, RST: true, ACK: true}),
+		udp(t, client, server, "hello"),
+	}))
+	if got, want := a.Connections()[0].Hosts, [2]string{client.String(), server.String()}; got != want {
+		t.Errorf("hosts %v, want %v", got, want)
+	}
+	if got, want := a.Flows()[0].Hosts, [2]string{client.String(), server.String()}; got != want {
+		t.Errorf("hosts of the datagrams %v, want %v", got, want)
+	}
+	findings := strings.Join(a.Findings(0, trace.English), "\n")
+	if want := "#2 from 127.0.0.1:8000 refused the connection."; !strings.Contains(findings, want) {
+		t.Errorf("findings:\n%s\nwant %q", findings, want)
+	}
+	var b strings.Builder
+	if _, err := a.Ladder(trace.Style{}).WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(b.String(), "\n")
+	if got := strings.Fields(head); strings.Join(got, " ") != "time 127.0.0.1:43972 127.0.0.1:8000 time what happens" {
+		t.Errorf("the head is %q", head)
 	}
 }

@@ -101,8 +101,8 @@ func (o *observer) pair(log *trace.Log, at tcp.Time, t wire.FourTuple, seg *wire
 	sender, receiver = o.ends[t], o.ends[t.Reverse()]
 	fresh := sender == nil
 	if fresh {
-		sender = &end{host: t.LocalAddr.String(), tuple: t}
-		receiver = &end{host: t.RemoteAddr.String(), tuple: t.Reverse()}
+		sender = &end{host: hostOf(t), tuple: t}
+		receiver = &end{host: hostOf(t.Reverse()), tuple: t.Reverse()}
 		o.ends[t], o.ends[t.Reverse()] = sender, receiver
 	}
 	isSyn := seg.Flags&(wire.SYN|wire.ACK|wire.RST) == wire.SYN
@@ -118,6 +118,15 @@ func (o *observer) pair(log *trace.Log, at tcp.Time, t wire.FourTuple, seg *wire
 		receiver.assume(log, at, tcp.StateEstablished)
 	}
 	return sender, receiver
+}
+
+// hostOf is what the local end of a tuple is called: its address, with the port
+// where both ends have the same one, as on a loopback interface.
+func hostOf(t wire.FourTuple) string {
+	if t.LocalAddr == t.RemoteAddr {
+		return t.Local().String()
+	}
+	return t.LocalAddr.String()
 }
 
 func over(s tcp.State) bool { return s == tcp.StateClosed || s == tcp.StateTimeWait }

@@ -96,6 +96,10 @@ func TestPatterns(t *testing.T) {
 			t.Errorf("%s: found %v, want %s", scenario, found, want)
 		}
 	}
+	_, a := read(t, saved(t, "fast-retransmit", "wire.pcapng"))
+	if got, want := capture.Patterns(a)[0].In(trace.English), "Sent again: 1 segment, on 1 connection."; got != want {
+		t.Errorf("one repetition: %q, want %q", got, want)
+	}
 	if list := capture.Patterns(trace.Analyse(&trace.Log{})); len(list) != 0 {
 		t.Errorf("an empty log has patterns %v", list)
 	}

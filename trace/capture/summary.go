@@ -72,9 +72,19 @@ func Patterns(a *trace.Analysis) []Pattern {
 	n := func(kind string) int { return len(byKind[kind]) }
 	add("refused", byKind["refused"], "%d refused: a RST was the answer.", "%d 个被拒绝：回答是 RST。", n("refused"))
 	add("reset", byKind["reset"], "%d broken off by a RST.", "%d 个被 RST 终止。", n("reset"))
-	add("zero-window", byKind["zero-window"], "%d segments told a closed window, on %d connections.", "%d 个报文段告知窗口为零，涉及 %d 个连接。", zeros, n("zero-window"))
-	add("retransmissions", byKind["retransmissions"], "%d segments were sent again, on %d connections.", "重传了 %d 个报文段，涉及 %d 个连接。", repeats, n("retransmissions"))
+	add("zero-window", byKind["zero-window"], "Told a closed window: %[1]s, on %[2]s.", "%[3]d 个报文段告知窗口为零，涉及 %[4]d 个连接。",
+		counted(zeros, "segment"), counted(n("zero-window"), "connection"), zeros, n("zero-window"))
+	add("retransmissions", byKind["retransmissions"], "Sent again: %[1]s, on %[2]s.", "重传了 %[3]d 个报文段，涉及 %[4]d 个连接。",
+		counted(repeats, "segment"), counted(n("retransmissions"), "connection"), repeats, n("retransmissions"))
 	return found
+}
+
+// counted is a number of things in English.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // unanswered reports whether the connection stopped before it was open at both
