@@ -3,9 +3,11 @@ package trivet
 import (
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 )
 
 // network is one of the networks that can be dialled and listened on.
@@ -129,12 +131,27 @@ func (s *Stack) lookup(ctx context.Context, r *net.Resolver, host string) ([]net
 // tcpAddr returns a as package net has it; the invalid address as no IP.
 func tcpAddr(a netip.AddrPort) *net.TCPAddr { return net.TCPAddrFromAddrPort(a) }
 
-// addrPort returns the endpoint of a, unmapped and without a zone. A nil or
-// empty IP comes out as the invalid address.
-func addrPort(a *net.TCPAddr) netip.AddrPort {
-	if a == nil {
-		return netip.AddrPort{}
+// endpoint returns the endpoint that ip and port stand for, unmapped and without a
+// zone. No IP comes out as the invalid address. A port or an IP that cannot be is
+// refused, as package net does, and not taken for another.
+func endpoint(ip net.IP, port int) (netip.AddrPort, error) {
+	a, ok := netip.AddrFromSlice(ip)
+	if !ok && len(ip) != 0 {
+		return netip.AddrPort{}, &net.AddrError{Err: "non-IP address", Addr: ip.String()}
 	}
-	ip, _ := netip.AddrFromSlice(a.IP)
-	return netip.AddrPortFrom(ip.Unmap(), uint16(a.Port))
+	if port < 0 || port > math.MaxUint16 {
+		return netip.AddrPort{}, syscall.EINVAL
+	}
+	return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
+}
+
+// localEndpoint returns the endpoint of a local address, which is of a TCP or UDP
+// socket; nil is the invalid one.
+func localEndpoint[A net.TCPAddr | net.UDPAddr](a *A) (netip.AddrPort, error) {
+	if a == nil {
+		return netip.AddrPort{}, nil
+	}
+	u := net.UDPAddr(*a)
+	ap, err := endpoint(u.IP, u.Port)
+	return ap, sysError("bind", err)
 }

@@ -151,7 +151,7 @@ func (d *Dialer) local() (netip.AddrPort, error) {
 	if !ok {
 		return netip.AddrPort{}, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
 	}
-	return addrPort(a), nil
+	return localEndpoint(a)
 }
 
 // sameFamily returns the endpoints that can be reached from the local address.

@@ -125,6 +125,9 @@ func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) 
 	if addr == nil {
 		addr = new(net.TCPAddr)
 	}
+	if _, err := localEndpoint(addr); err != nil {
+		return nil, listenError(network, addr, err)
+	}
 	return lc.listen(context.Background(), network, addr.String())
 }
 

@@ -178,17 +178,22 @@ func (addrPortAddr) Network() string { return "udp" }
 // destination returns where a datagram for addr goes. No address is the host
 // itself, as for package net.
 func (c *UDPConn) destination(addr *net.UDPAddr) (netip.AddrPort, error) {
-	switch {
-	case addr == nil:
+	if addr == nil {
 		return netip.AddrPort{}, c.checkDestination(netip.AddrPort{})
-	case len(addr.IP) != 0:
-		to := addr.AddrPort()
-		to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	}
+	if err := c.checkConnected(); err != nil {
+		return netip.AddrPort{}, err
+	}
+	to, err := endpoint(addr.IP, addr.Port)
+	switch {
+	case err != nil:
+		return to, sysError("sendto", err)
+	case to.Addr().IsValid():
 		return to, c.checkDestination(to)
 	case c.local.Addr().Is4():
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(addr.Port)), c.checkConnected()
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port()), nil
 	}
-	return netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(addr.Port)), c.checkConnected()
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port()), nil
 }
 
 // checkDestination refuses what package net does before the kernel sees it.

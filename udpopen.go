@@ -59,9 +59,13 @@ func (s *Stack) ListenUDP(network string, addr *net.UDPAddr) (*UDPConn, error) {
 	if addr == nil {
 		addr = new(net.UDPAddr)
 	}
+	var a netip.AddrPort
+	if err == nil {
+		a, err = localEndpoint(addr)
+	}
 	var c *UDPConn
 	if err == nil {
-		c, err = s.listenUDP(n, addr.AddrPort(), engine.UDPOptions{})
+		c, err = s.listenUDP(n, a, engine.UDPOptions{})
 	}
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
@@ -83,8 +87,10 @@ func (s *Stack) ListenMulticastUDP(network string, l link.Link, group *net.UDPAd
 	if err != nil {
 		return fail(err)
 	}
-	addr := group.AddrPort()
-	addr = netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
+	addr, err := localEndpoint(group)
+	if err != nil {
+		return fail(err)
+	}
 	c, err := s.openUDP(n, addr, engine.UDPOptions{ReuseAddr: true})
 	if err != nil {
 		return fail(err)
@@ -199,8 +205,9 @@ func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPCo
 		if !ok {
 			return nil, unresolved(&net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()})
 		}
-		local = a.AddrPort()
-		local = netip.AddrPortFrom(local.Addr().Unmap().WithZone(""), local.Port())
+		if local, err = localEndpoint(a); err != nil {
+			return nil, unresolved(err)
+		}
 	}
 	if list = sameFamily(list, local.Addr()); len(list) == 0 {
 		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
