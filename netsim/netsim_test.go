@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -388,4 +389,35 @@ func TestOptions(t *testing.T) {
 	if want := (sim.LinkConfig{MTU: 576}); c != want {
 		t.Errorf("MTU makes %+v, want %+v", c, want)
 	}
+}
+
+// A host that was closed as any Stack is keeps nothing of what others go on to send
+// it.
+func TestClosedHostKeepsNothing(t *testing.T) {
+	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
+		c, err := w.client.Dial("udp", "server:9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.server.Close(t.Context())
+		const datagrams, size = 50_000, 1400
+		before := heapInUse()
+		for range datagrams {
+			if _, err := c.Write(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if grown := heapInUse() - before; grown > datagrams*size/2 {
+			t.Errorf("%d bytes were sent to a closed host, and the heap grew by %d", datagrams*size, grown)
+		}
+	})
+}
+
+// heapInUse is how much memory is reachable.
+func heapInUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

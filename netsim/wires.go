@@ -48,6 +48,9 @@ func (h *host) deliver(port int, p *wire.Packet) {
 		return // the host is down, or does not know the link yet
 	}
 	e := h.ends[port]
+	if e.gone {
+		return // the host's stack was closed
+	}
 	p.CopyTo(e.inbox.Next())
 	e.signal()
 }
@@ -83,7 +86,7 @@ type end struct {
 	// These are guarded by Network.wires.
 	inbox wire.Batch // arrived; bounded by what senders have under way
 	read  int        // of the inbox
-	gone  bool       // the host crashed: what it sends is not heard
+	gone  bool       // the host crashed, or closed its stack: it is not heard, and does not hear
 
 	arrived chan struct{} // holds one token when the inbox may be filled
 	once    sync.Once
@@ -175,5 +178,6 @@ func (e *end) Offloads() link.Offloads { return 0 }
 // Close implements link.Link.
 func (e *end) Close() error {
 	e.once.Do(func() { close(e.closed) })
+	e.network.read(e.cut)
 	return nil
 }
