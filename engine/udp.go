@@ -14,8 +14,9 @@ import (
 type UDPOptions struct {
 	// RecvBuffer and SendBuffer bound what waits to be received and to be sent,
 	// in bytes of memory: a datagram counts the block that it is kept in, at
-	// least 2 KiB, and datagramCost more. One datagram always finds room. Zero:
-	// 212992, as on Linux.
+	// least 2 KiB, and datagramCost more. One datagram always finds room; others do
+	// while what waits to be received on all sockets is under tcp.Config.MaxMemory,
+	// too (udp_mem). Zero: 212992, as on Linux.
 	RecvBuffer, SendBuffer int
 	// ReuseAddr lets sockets share an address and port when all of them have it.
 	// Datagrams to many go to each, others to the newest (SO_REUSEADDR).
@@ -174,7 +175,8 @@ func (s *UDPSocket) Close(now tcp.Time) {
 	for !s.queue.empty() {
 		s.queue.pop().data.Release()
 	}
-	s.queue, s.queued, s.groups = datagrams{}, 0, nil
+	s.hold(-s.queued)
+	s.queue, s.groups = datagrams{}, nil
 	s.engine.callUDP(now, s, "close")
 	s.wake()
 }

@@ -133,6 +133,41 @@ func TestUDPChecksum(t *testing.T) {
 	}
 }
 
+// So are all receive queues together, however many sockets there are; and on each
+// socket one datagram finds room all the same. What is received, or was for a socket
+// that is closed, makes room again.
+func TestUDPMemory(t *testing.T) {
+	h := newHost(t, Config{TCP: tcp.Config{MaxMemory: 10_000}}, addrA)
+	var sockets []*UDPSocket
+	for port := range 4 {
+		sockets = append(sockets, h.listenUDP(fmt.Sprintf(":%d", 5000+port), UDPOptions{}))
+	}
+	fill := func(n int) (dropped uint64) {
+		before := h.e.Stats().UDP.QueueFull
+		for port := range sockets {
+			for i := range n {
+				h.datagram("10.0.0.2:1", fmt.Sprintf("10.0.0.1:%d", 5000+port), fmt.Sprint(i))
+			}
+		}
+		return h.e.Stats().UDP.QueueFull - before
+	}
+	// Four datagrams of 2 KiB, and what they cost besides, are all that fits; the others are the first of their sockets.
+	if n := fill(3); n != 6 {
+		t.Errorf("%d of 12 datagrams dropped, want 6: 3 fit on the first socket, 1 on each other", n)
+	}
+	wantReceived(t, "first", sockets[0], "0 from 10.0.0.2:1", "1 from 10.0.0.2:1", "2 from 10.0.0.2:1")
+	for _, s := range sockets[1:] {
+		s.Close(h.now)
+	}
+	if n := h.e.udp.queued; n != 0 {
+		t.Errorf("%d bytes counted with nothing queued", n)
+	}
+	sockets = sockets[:1]
+	if n := fill(6); n != 2 {
+		t.Errorf("%d of 6 datagrams dropped, want 2", n)
+	}
+}
+
 // The receive queue is bounded in bytes of memory; what finds no room is counted,
 // and one datagram always does.
 func TestUDPReceiveBuffer(t *testing.T) {

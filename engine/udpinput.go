@@ -77,7 +77,7 @@ func (s *UDPSocket) wants(dst *wire.Addr, index int) bool {
 func (s *UDPSocket) receive(now tcp.Time, index int) {
 	e := s.engine
 	data, allocated := keep(e.datagram.Payload, e.datagram.PayloadLen)
-	if s.queued > 0 && s.queued+allocated > s.opt.RecvBuffer {
+	if s.queued > 0 && (s.queued+allocated > s.opt.RecvBuffer || e.udp.queued+allocated > e.tcp.MaxMemory) {
 		data.Release()
 		s.drops++
 		e.stats.UDP.QueueFull++
@@ -85,12 +85,18 @@ func (s *UDPSocket) receive(now tcp.Time, index int) {
 		return
 	}
 	e.stats.UDP.In++
-	s.queued += allocated
+	s.hold(allocated)
 	s.queue.push(datagram{
 		from: e.ip.Src, to: e.ip.Dst, port: e.datagram.SrcPort, tos: e.ip.TOS, ttl: e.ip.TTL,
 		index: index, data: data, allocated: allocated,
 	})
 	s.wake()
+}
+
+// hold counts bytes of memory that the queue holds more than before.
+func (s *UDPSocket) hold(bytes int) {
+	s.queued += bytes
+	s.engine.udp.queued += bytes
 }
 
 // keep returns the n bytes of chunks in one run, with a reference of its own,
@@ -133,7 +139,7 @@ func (s *UDPSocket) Receive(p []byte) (n int, d Datagram, err error) {
 		return 0, d, syscall.EAGAIN
 	}
 	g := s.queue.pop()
-	s.queued -= g.allocated
+	s.hold(-g.allocated)
 	n = copy(p, g.data.Data)
 	d = Datagram{
 		From: netip.AddrPortFrom(g.from.Netip(), g.port), To: g.to.Netip(),

@@ -19,9 +19,10 @@ import (
 // spread over the shards; a server with one port has the throughput of one
 // shard.
 type udpTable struct {
-	ports map[uint16][]*UDPSocket
-	size  int
-	next  uint32 // where the search for a port goes on
+	ports  map[uint16][]*UDPSocket
+	size   int
+	queued int    // bytes of memory in the queues of all
+	next   uint32 // where the search for a port goes on
 }
 
 // ShardOfPort returns the shard that the UDP sockets of a local port live in.

@@ -76,7 +76,8 @@ type Config struct {
 	// MaxMemory bounds the bytes that the buffers of all connections take up
 	// together (tcp_mem). What is left is shared as long as it lasts; each
 	// connection may hold 2 KiB in each direction all the same, so that all go
-	// on. Zero: 1 GiB.
+	// on. What waits in the receive buffers of UDP sockets is bounded by as much
+	// again. Zero: 1 GiB.
 	MaxMemory int
 
 	// PatientProbes lets every tail loss probe wait for two round-trip times, and
