@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -290,7 +291,7 @@ func TestMaxRecvBuffer(t *testing.T) {
 		{0, 1000, 1 << 20},
 		{65536, 73728, 73728},
 		{65536, 1000, 65536},
-		{65536, 1 << 32, 1 << 30},
+		{65536, math.MaxInt, 1 << 30},
 	} {
 		c := NewConfig(Config{InitialRecvBuffer: tt.initial, MaxRecvBuffer: tt.most})
 		if c.MaxRecvBuffer != tt.want {
