@@ -91,19 +91,19 @@ function Rules({ run: r, row }: { run: Run; row: number }) {
 
 function HeaderTable({ header: h, segment: s }: { header: Header; segment: Segment }) {
   const rows: [string, string][] = [
-    ["ports", `${h.src_port} → ${h.dst_port}`],
+    [t("ports"), `${h.src_port} → ${h.dst_port}`],
     ["SEG.SEQ", `${h.seq} (${s.seq})`],
     ["SEG.ACK", h.flags.includes("ACK") ? `${h.ack} (${s.ack})` : "–"],
     ["SEG.LEN", String(s.len)],
-    ["flags", h.flags.join(" ")],
-    ["window", `${h.window} (${s.window})`],
+    [t("flags"), h.flags.join(" ")],
+    [t("window"), `${h.window} (${s.window})`],
   ];
   if (h.mss) rows.push(["MSS", String(h.mss)]);
-  if (h.wscale !== undefined) rows.push(["window scale", String(h.wscale)]);
-  if (h.sack_ok) rows.push(["SACK", "permitted"]);
+  if (h.wscale !== undefined) rows.push([t("windowScale"), String(h.wscale)]);
+  if (h.sack_ok) rows.push(["SACK", t("permitted")]);
   if (s.sack?.length) rows.push(["SACK", s.sack.map(([a, b]) => `${a}:${b}`).join(" ")]);
-  if (h.ts_val !== undefined) rows.push(["timestamp", `${h.ts_val} / ${h.ts_ecr}`]);
-  if (h.urgent) rows.push(["urgent", String(h.urgent)]);
+  if (h.ts_val !== undefined) rows.push([t("timestamp"), `${h.ts_val} / ${h.ts_ecr}`]);
+  if (h.urgent) rows.push([t("urgent"), String(h.urgent)]);
   rows.push(["TTL, TOS", `${h.ttl}, ${h.tos}`]);
   return (
     <details open>
@@ -150,6 +150,8 @@ function Variables({ run: r, part, event }: { run: Run; part: Part; event: Event
   if (event.after < 0 && event.before < 0) return null;
   const before = variables(part, event.before);
   const after = variables(part, event.after < 0 ? event.before : event.after);
+  // Of a listener, a half-open connection and TIME-WAIT little is known.
+  const known = r.model.fields.filter((f) => f.name in before || f.name in after);
   return (
     <details open>
       <summary>
@@ -165,7 +167,7 @@ function Variables({ run: r, part, event }: { run: Run; part: Part; event: Event
             </tr>
           </thead>
           <tbody>
-            {r.model.fields.map((f) => {
+            {known.map((f) => {
               const changed = before[f.name] !== after[f.name];
               return (
                 <tr key={f.name} class={changed ? "changed" : ""}>

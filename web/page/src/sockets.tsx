@@ -1,3 +1,4 @@
+import { Fragment } from "preact";
 import { seconds } from "./format";
 import { t } from "./language";
 import type { Table } from "./model";
@@ -38,20 +39,28 @@ function HostTable({ host, table }: { host: string; table?: Table }) {
               <th scope="col">Send-Q</th>
               <th scope="col">Local</th>
               <th scope="col">Peer</th>
-              <th scope="col">Timer</th>
             </tr>
           </thead>
         )}
         <tbody>
           {rows.map((s, i) => (
-            <tr key={i}>
-              <td>{s.state}</td>
-              <td class="number">{s.recv_q}</td>
-              <td class="number">{s.send_q}</td>
-              <td>{s.local}</td>
-              <td>{s.peer}</td>
-              <td>{s.timer ? `${s.timer} @${seconds(s.expires ?? 0)}` : ""}</td>
-            </tr>
+            <Fragment key={i}>
+              <tr>
+                <td>{s.state}</td>
+                <td class="number">{s.recv_q}</td>
+                <td class="number">{s.send_q}</td>
+                <td>{s.local}</td>
+                <td>{s.peer}</td>
+              </tr>
+              {s.timer && (
+                // A line of its own: with a column for it the table would be wider than its panel.
+                <tr>
+                  <td colSpan={5} class="timer">
+                    timer:({s.timer}, @{seconds(s.expires ?? 0)} s)
+                  </td>
+                </tr>
+              )}
+            </Fragment>
           ))}
         </tbody>
       </table>

@@ -67,12 +67,18 @@ function paintGlyphs(u: uPlot, run: Run, glyphs: Glyphs) {
   g.rect(u.bbox.left, u.bbox.top, u.bbox.width, u.bbox.height);
   g.clip();
   g.lineWidth = 1.5 * scale;
+  const end = u.bbox.left + u.bbox.width;
   paintSent(g, glyphs, run, x, y, seen, scale);
-  paintSteps(g, glyphs.acks, (i) => [x(s.ended[i]), y(s.ack[i])], color("--ink-2"), []);
-  paintSteps(g, glyphs.acks, (i) => [x(s.ended[i]), y(s.ack[i] + s.window[i])], color("--ink-3"), [
-    2 * scale,
-    3 * scale,
-  ]);
+  paintSteps(g, glyphs.acks, (i) => [x(s.ended[i]), y(s.ack[i])], color("--ink-2"), [], end);
+  const dotted = [2 * scale, 3 * scale];
+  paintSteps(
+    g,
+    glyphs.acks,
+    (i) => [x(s.ended[i]), y(s.ack[i] + s.window[i])],
+    color("--ink-3"),
+    dotted,
+    end,
+  );
   g.strokeStyle = color("--ink-5");
   g.beginPath();
   for (const [row, left, right] of glyphs.sack) {
@@ -121,13 +127,14 @@ function paintSent(
   }
 }
 
-/** A line that holds each value until the next. */
+/** A line that holds each value until the next, the last one to the end of the graph. */
 function paintSteps(
   g: CanvasRenderingContext2D,
   rows: number[],
   point: (row: number) => [number, number],
   stroke: string,
   dash: number[],
+  end: number,
 ) {
   g.strokeStyle = stroke;
   g.setLineDash(dash);
@@ -142,6 +149,7 @@ function paintSteps(
     }
     last = py;
   });
+  if (rows.length > 0) g.lineTo(end, last);
   g.stroke();
   g.setLineDash([]);
 }

@@ -147,17 +147,37 @@ test("the states of both ends, step by step, and the sockets with them", async (
   await expect(page.locator(".sockets tbody tr").filter({ hasText: "ESTAB" })).toHaveCount(2);
 });
 
-test("the inspector has header, bytes, rules and variables of a segment", async ({ page }) => {
+test("a socket and its timer are read without scrolling", async ({ page }) => {
+  await open(page, "handshake");
+  for (let i = 0; i < 2; i++) await page.keyboard.press("s");
+  await expect(page.locator(".sockets")).toContainText("timer:(retransmit, @1.0000 s)");
+  for (const table of await page.locator(".sockets .wide").all()) {
+    const hidden = await table.evaluate((e) => e.scrollWidth - e.clientWidth);
+    expect(hidden).toBeLessThanOrEqual(0);
+  }
+});
+
+test("the inspector has header, bytes, rules and variables of a segment", async ({ page }, info) => {
   await open(page, "handshake");
   await page.keyboard.press("End");
-  await arrow(page, 2).dispatchEvent("click");
+  await arrow(page, 3).dispatchEvent("click");
   const inspector = page.locator(".inspector");
-  await expect(inspector.locator("h2")).toContainText("#2");
+  await expect(inspector.locator("h2")).toContainText("#3");
   await expect(inspector).toContainText("SEG.SEQ");
   await expect(inspector).toContainText("RFC 9293");
   await expect(inspector).toContainText("SND.UNA");
+  await expect(inspector).toContainText(info.project.name === "dark-en" ? "timestamp" : "时间戳");
   await inspector.locator("details:not([open]) > summary").click();
   await expect(inspector.locator("pre")).toContainText("45 00");
+});
+
+test("of the variables those are listed that are known", async ({ page }) => {
+  await open(page, "syn-flood");
+  await page.keyboard.press("n"); // a SYN for a listener
+  await page.keyboard.press("n");
+  const names = page.locator(".inspector .variables tbody th");
+  await expect(names.first()).toHaveText("state");
+  expect(await page.locator(".inspector .variables tbody tr").filter({ hasText: /– *–/ }).count()).toBe(0);
 });
 
 test("parameters make another run, and a wrong one is said", async ({ page }) => {
