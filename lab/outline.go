@@ -29,7 +29,8 @@ type Outline struct {
 	Segments OutlineSegments `json:"segments"`
 }
 
-// StateModel is a change of state; Host is an index.
+// StateModel is a change of state, by an event of its own or because the host
+// crashes; Host is an index.
 type StateModel struct {
 	Event      int    `json:"event"`
 	Host       int    `json:"host"`
@@ -68,7 +69,7 @@ func told(e *trace.Entry) bool {
 // Outline returns the whole of a run in columns.
 func (r *Run) Outline() *Outline {
 	b := outliner{
-		run: r, hosts: map[string]int{}, seen: map[*trace.Packet]bool{},
+		run: r, hosts: map[string]int{}, seen: map[*trace.Packet]bool{}, states: map[[2]int]string{},
 		out: &Outline{Format: outlineFormat, States: []StateModel{}, Steps: []StepModel{}},
 	}
 	b.out.Segments.SACK = [][3]uint32{}
@@ -90,8 +91,10 @@ type outliner struct {
 	out   *Outline
 	hosts map[string]int
 	seen  map[*trace.Packet]bool
-	kinds []byte
-	last  int64
+	// states are the last ones by host and connection.
+	states map[[2]int]string
+	kinds  []byte
+	last   int64
 }
 
 func (b *outliner) host(name string) int {
@@ -114,9 +117,10 @@ func (b *outliner) event(e *trace.Entry) {
 		connection = b.run.Analysis().ConnectionOf(e.Event.Tuple)
 		if e.Event.Kind == tcp.EventState {
 			kind = 'X' // a send has the letter
-			b.out.States = append(b.out.States, StateModel{
-				len(b.kinds), host, connection, e.Event.From.String(), e.Event.To.String(),
-			})
+			b.state(host, connection, e.Event.From.String(), e.Event.To.String())
+		}
+		if e.Event.Kind == tcp.EventCall && e.Event.Call == "reboot" {
+			b.reboot(host)
 		}
 	default:
 		kind = wireKinds[e.Kind][0]
@@ -129,6 +133,23 @@ func (b *outliner) event(e *trace.Entry) {
 	b.out.Host = append(b.out.Host, host)
 	b.out.Connection = append(b.out.Connection, connection)
 	b.out.Packet = append(b.out.Packet, packet)
+}
+
+// state adds a change of state, at the event that is being added.
+func (b *outliner) state(host, connection int, from, to string) {
+	b.out.States = append(b.out.States, StateModel{len(b.kinds), host, connection, from, to})
+	b.states[[2]int{host, connection}] = to
+}
+
+// reboot adds what no engine tells: a host that crashed knows nothing of its
+// connections any more.
+func (b *outliner) reboot(host int) {
+	closed := tcp.StateClosed.String()
+	for connection := range b.run.Analysis().Connections() {
+		if from, ok := b.states[[2]int{host, connection}]; ok && from != closed {
+			b.state(host, connection, from, closed)
+		}
+	}
 }
 
 // packetID is the number of a packet, below zero for a duplicate.

@@ -21,10 +21,17 @@ func TestOutline(t *testing.T) {
 			}
 			var now int64
 			states := 0
+			crashed := func() bool { // changes that have no event of their own
+				at := o.States[states].Event
+				return m.Events[at].Call == "reboot" && o.States[states].To == "CLOSED"
+			}
 			for i, e := range m.Events {
 				now += o.Since[i]
 				if now != e.Time || o.Connection[i] != e.Connection {
 					t.Errorf("event %d is at %d of connection %d, want %d and %d", i, now, o.Connection[i], e.Time, e.Connection)
+				}
+				for states < len(o.States) && o.States[states].Event == i && crashed() {
+					states++
 				}
 				if e.Kind == "state" {
 					if st := o.States[states]; st.Event != i || st.From != e.From || st.To != e.To || o.Kind[i] != 'X' {
@@ -93,5 +100,27 @@ func BenchmarkOutline(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		run.Outline()
+	}
+}
+
+// A host that crashes is in CLOSED from that moment on, though no connection of
+// its tells so; what it was in before is what changes.
+func TestOutlineOfCrash(t *testing.T) {
+	run, err := Play(Recipe{Scenario: "close-four-way", Seed: 1, Do: []string{"at server ESTABLISHED crash server"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, m := run.Outline(), run.Model(Window{})
+	var last StateModel
+	for _, s := range o.States {
+		if m.Hosts[s.Host].Name == "server" && s.Connection == 0 {
+			last = s
+		}
+	}
+	if last.From != "ESTABLISHED" || last.To != "CLOSED" || m.Events[last.Event].Call != "reboot" {
+		t.Errorf("the server's last change is %+v, at a %s, want from ESTABLISHED to CLOSED when it crashes", last, m.Events[last.Event].Kind)
+	}
+	if got := m.Connections[0].Final[1]; got != "CLOSED" {
+		t.Errorf("the server is in %s at last, want CLOSED", got)
 	}
 }

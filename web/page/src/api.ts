@@ -1,3 +1,4 @@
+import { t } from "./language";
 import type { About, Model, Outline, Part, Recipe } from "./model";
 import { Run } from "./run";
 
@@ -5,7 +6,9 @@ import { Run } from "./run";
 const tab = Array.from(crypto.getRandomValues(new Uint32Array(2)), (n) => n.toString(36)).join("");
 
 async function ask<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await fetch(path, init);
+  const response = await fetch(path, init).catch(() => {
+    throw new Error(t("feedLost")); // the browser's own words are not for readers
+  });
   const body = await response.json();
   if (!response.ok) throw new Error(body.error ?? response.statusText);
   return body as T;

@@ -10,6 +10,7 @@ export const catalogue = {
   themeLight: ["light", "浅色"],
   themeDark: ["dark", "深色"],
   both: ["both", "双语"],
+  notPlayed: ["Nothing is shown: choose a scenario.", "没有可显示的内容：请选择一个场景。"],
   loading: ["Playing the scenario …", "正在运行场景……"],
   feedOpen: ["live", "已连接"],
   feedLost: ["The server does not answer. Trying again …", "与服务器的连接中断，正在重试……"],

@@ -4,12 +4,13 @@ import type { Event, Part } from "./model";
 import type { Run } from "./run";
 import { Say } from "./say";
 import { eventSentence } from "./sentence";
-import { at, partOf, playing, run, whyOpen } from "./store";
+import { at, partOf, playing, problem, run, whyOpen } from "./store";
 
 /** The sentence of the current step, and why it is so. */
 export function StepPanel() {
   const r = run.value;
-  if (!r) return <p class="panel step">{t("loading")}</p>;
+  // What is wrong with the recipe is said above.
+  if (!r) return <p class="panel step">{t(problem.value ? "notPlayed" : "loading")}</p>;
   const caption = r.stepAt(at.value);
   const part = partOf(at.value);
   const event = part?.events[at.value - part.window.first_event];

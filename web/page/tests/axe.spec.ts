@@ -8,6 +8,7 @@ for (const scenario of [
   "tcp-and-udp",
 ]) {
   test(`axe finds nothing in ${scenario}`, async ({ page }) => {
+    test.setTimeout(60_000); // it looks at every element
     await open(page, scenario);
     await page.keyboard.press("w");
     await page.evaluate(() => document.querySelectorAll("details").forEach((d) => (d.open = true)));

@@ -21,6 +21,23 @@ test("a lost feed says so, and comes back", async ({ page }) => {
   }
 });
 
+test("a part that does not come is told in the page's words, and comes later", async ({ page }) => {
+  let [child, url] = await serve(0);
+  try {
+    await open(page, "slow-start-and-congestion-avoidance", url);
+    child.kill();
+    await once(child, "exit");
+    await expect(page.locator(".feed")).toHaveClass(/lost/);
+    await page.keyboard.press("End"); // not there yet
+    await expect(page.getByRole("alert")).toHaveText(/Trying again|正在重试/);
+    [child] = await serve(Number(new URL(url).port));
+    await expect(page.getByRole("alert")).toHaveCount(0, { timeout: 10_000 });
+    await expect(page.locator(".inspector h2")).toContainText("#");
+  } finally {
+    child.kill();
+  }
+});
+
 test("a tab has one feed, whatever is played", async ({ page }) => {
   const feeds: string[] = [];
   page.on("request", (r) => {

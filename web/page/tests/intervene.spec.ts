@@ -79,3 +79,17 @@ test("a recipe that cannot be played says why, and the page goes on", async ({ p
   await expect(page.getByRole("alert")).toHaveCount(0);
   await expect(page.locator(".arrow").first()).toBeVisible();
 });
+
+test("a link to what there is not offers the scenarios", async ({ page }) => {
+  await page.goto("/#scenario=handshak");
+  await expect(page.getByRole("alert")).toContainText("handshake");
+  await expect(page.locator(".step")).toContainText(/choose a scenario|选择一个场景/);
+  await page.locator("#scenario").selectOption("handshake");
+  await expect(page.locator(".arrow").first()).toBeVisible();
+});
+
+test("a host that crashed is in CLOSED", async ({ page }) => {
+  await open(page, "close-four-way&do=at+server+ESTABLISHED+crash+server");
+  await page.keyboard.press("End");
+  await expect(page.locator(".states svg")).toHaveAttribute("aria-label", "client: CLOSED, server: CLOSED");
+});
