@@ -104,7 +104,8 @@ func (c *Conn) payloadOf(size int) int {
 // suspectBlackHole makes segments smaller after every third time-out in a row,
 // and keep doing so: RFC 4821, Section 7.7. Where they are small already, the
 // silence means something else. What became of a probe it does not tell (Section
-// 7.6.3).
+// 7.6.3), nor that larger segments will not get through later: after an outage, to
+// which it looks the same, the search goes on up to where it went before.
 func (c *Conn) suspectBlackHole(now Time) {
 	if c.mtu != nil {
 		c.mtu.size = 0
@@ -118,6 +119,9 @@ func (c *Conn) suspectBlackHole(now Time) {
 	}
 	if low >= high || min(c.sent.at(0).len(), c.snd.mss) <= c.payloadOf(low) {
 		return
+	}
+	if c.mtu != nil {
+		high = max(high, c.mtu.high)
 	}
 	c.rule(now, RuleBlackHole)
 	c.searchMTU(now, low, high)

@@ -86,6 +86,44 @@ func TestBlackHoleSizes(t *testing.T) {
 	}
 }
 
+// To a sender an outage looks as a black hole does. It makes segments smaller each
+// time that it has gone on for three more time-outs, but when it is over the search
+// finds the size of before: nothing said that it does not get through.
+func TestMTUSearchAfterOutage(t *testing.T) {
+	for _, mod := range []func(*driver){func(*driver) {}, withSACK} {
+		d := withPath(t, mod)
+		d.write(3000)
+		for d.c.count.retransmits < 9 {
+			d.timeouts(1) // with SACK the first is a tail loss probe
+		}
+		d.wantMSS(226)
+		end := 3001
+		for d.c.outstanding() > 0 || d.c.unsent() > 0 {
+			d.in(seg{f: wire.ACK, seq: 1, ack: min(d.c.snd.nxt.Diff(testISS), end)})
+		}
+		for rounds := 0; d.c.Info(d.now).SndMSS < 1460; rounds++ {
+			if rounds == 10 {
+				t.Fatalf("SndMSS is %d ten windows after an outage, want 1460", d.c.Info(d.now).SndMSS)
+			}
+			d.c.cc.adopt(20_480, 20_480) // as it grows to in a while
+			d.write(10_000)
+			end += 10_000
+			d.in(seg{f: wire.ACK, seq: 1, ack: end})
+		}
+	}
+}
+
+// Refusals of the host's own link are no black hole.
+func TestNoBlackHoleBehindRefusals(t *testing.T) {
+	d := withPath(t)
+	d.write(3000)
+	for range 6 {
+		d.timeouts(1)
+		d.refuse(1, 1461)
+	}
+	d.wantMSS(1460)
+}
+
 // Segments that are no larger than those to be tried time out for another reason.
 func TestNoBlackHole(t *testing.T) {
 	d := withPath(t)

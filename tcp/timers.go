@@ -66,8 +66,9 @@ func (c *Conn) Advance(now Time) {
 		}
 		switch t {
 		case TimerRetransmit:
+			refused := c.refused
 			c.rtoAt, c.refused = 0, false
-			c.retransmitTimeout(now)
+			c.retransmitTimeout(now, refused)
 		case TimerReorder:
 			c.refused = false
 			c.reorderTimeout(now)
@@ -129,8 +130,9 @@ func (c *Conn) stopLossTimers() {
 
 // retransmitTimeout is RFC 6298, Sections 5.4 to 5.7: the earliest segment
 // goes again, the time-out doubles; and RFC 9293, Section 3.8.3: after R2 the
-// connection is given up.
-func (c *Conn) retransmitTimeout(now Time) {
+// connection is given up. What the host's own link refused says nothing about the
+// path.
+func (c *Conn) retransmitTimeout(now Time, refused bool) {
 	if int(c.count.retransmits) >= c.retryLimit() {
 		c.giveUp(now)
 		return
@@ -145,7 +147,9 @@ func (c *Conn) retransmitTimeout(now Time) {
 		return
 	}
 	c.suspectFastOpen()
-	c.suspectBlackHole(now)
+	if !refused {
+		c.suspectBlackHole(now)
+	}
 	c.loseByTimeout(now, first)
 }
 
