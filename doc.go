@@ -39,8 +39,11 @@
 // # Limits
 //
 // Host names are looked up by Config.Resolve or Dialer.Resolver only; without
-// them, addresses must be IP literals or localhost. Zones of IPv6 addresses are ignored. Ports under
-// 1024 need no permission. A Conn that is dropped without Close stays open: no
+// them, addresses must be IP literals or localhost. Zones of IPv6 addresses are
+// ignored. Ports under 1024 need no permission. No socket has a descriptor, so
+// that what package net does with one is not there: File, SyscallConn, and the
+// control messages of ReadMsgUDP and WriteMsgUDP; UDPConn.ReadDatagram tells what
+// they would. A Conn that is dropped without Close stays open: no
 // finalizer closes it. When the process dies nothing answers the peers any
 // more: call Stack.Close before exiting.
 package trivet
