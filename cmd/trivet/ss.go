@@ -92,6 +92,12 @@ func (f *ssFlags) run(args []string, out, errs io.Writer) error {
 	}
 	var b bytes.Buffer
 	switch {
+	case f.summary && f.asJSON:
+		for _, k := range countSockets(t) {
+			if err := printJSON(&b, k); err != nil {
+				return err
+			}
+		}
 	case f.summary:
 		summarize(&b, t)
 	case f.asJSON:
@@ -169,28 +175,44 @@ func (f *ssFlags) print(b *bytes.Buffer, rows []*socketRow) {
 	}
 }
 
-// summarize writes counts, as ss -s does, and those of UDP and ICMP messages.
-func summarize(b *bytes.Buffer, t *socketTable) {
-	count := map[string]int{}
-	type transport struct{ all, v6 int }
-	var tcps, udps transport
+// socketCount counts the sockets of one kind, as --summary --json prints it.
+type socketCount struct {
+	Name   string         `json:"name"` // TCP or UDP
+	Total  int            `json:"total"`
+	IPv4   int            `json:"ipv4"`
+	IPv6   int            `json:"ipv6"`
+	States map[string]int `json:"states"`
+}
+
+// countSockets counts TCP's sockets and UDP's.
+func countSockets(t *socketTable) [2]socketCount {
+	counts := [2]socketCount{{Name: "TCP", States: map[string]int{}}, {Name: "UDP", States: map[string]int{}}}
 	for i := range t.Sockets {
 		s := &t.Sockets[i]
-		of := &udps
+		of := &counts[1]
 		if s.Netid == netTCP {
-			of = &tcps
-			count[s.State]++
+			of = &counts[0]
 		}
-		of.all++
+		of.Total++
+		of.States[s.State]++
 		if strings.HasPrefix(s.Local, "[") {
-			of.v6++
+			of.IPv6++
+		} else {
+			of.IPv4++
 		}
 	}
-	fmt.Fprintf(b, "Total: %d\nTCP:   %d (estab %d, closed %d, orphaned %d, timewait %d)\n\n", len(t.Sockets), tcps.all,
+	return counts
+}
+
+// summarize writes counts, as ss -s does, and those of UDP and ICMP messages.
+func summarize(b *bytes.Buffer, t *socketTable) {
+	counts := countSockets(t)
+	tcps, udps, count := &counts[0], &counts[1], counts[0].States
+	fmt.Fprintf(b, "Total: %d\nTCP:   %d (estab %d, closed %d, orphaned %d, timewait %d)\n\n", len(t.Sockets), tcps.Total,
 		count["ESTAB"], count["TIME-WAIT"], t.Orphans, count["TIME-WAIT"])
 	fmt.Fprintf(b, "%-10s %-10s %-10s %s\n", "Transport", "Total", "IP", "IPv6")
-	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n", "UDP", udps.all, udps.all-udps.v6, udps.v6)
-	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n\n", "TCP", tcps.all, tcps.all-tcps.v6, tcps.v6)
+	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n", "UDP", udps.Total, udps.IPv4, udps.IPv6)
+	fmt.Fprintf(b, "%-10s %-10d %-10d %d\n\n", "TCP", tcps.Total, tcps.IPv4, tcps.IPv6)
 	for s := tcp.StateListen; s <= tcp.StateTimeWait; s++ {
 		if n := count[s.SS()]; n > 0 {
 			fmt.Fprintf(b, "%-10s %d\n", s.SS(), n)

@@ -204,6 +204,8 @@ func (p *filterParser) single() (condition, error) {
 		return p.address(word)
 	case word == "":
 		return nil, usagef("the filter ends too early")
+	case word == "state" || word == "exclude":
+		return nil, usagef("%s comes before the expression: state estab sport = :80", word)
 	default:
 		return nil, usagef("no filter %q; did you mean state, exclude, sport, dport, src or dst?", word)
 	}

@@ -112,7 +112,7 @@ func TestWrongFilter(t *testing.T) {
 		"sport = :80 or":            "ends too early",
 		"not":                       "ends too early",
 		"port = :80":                "did you mean",
-		"sport = :80 state estab":   "did you mean",
+		"sport = :80 state estab":   "comes before the expression",
 		strings.Repeat("( ", 200):   "too deep",
 		strings.Repeat("not ", 200): "too deep",
 	} {

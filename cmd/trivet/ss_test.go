@@ -84,6 +84,8 @@ func TestSS(t *testing.T) {
 		{"-a dst 10.0.0.0/24 or sport = :53", "UNCONN", "LISTEN"},
 		{"-s", "UDP        1          1          0\nTCP        2          1          1", ""},
 		{"-s", "ICMP messages: 0 in, 0 out", ""},
+		{"-s --json", `{"name":"TCP","total":2,"ipv4":1,"ipv6":1,"states":{"ESTAB":1,"LISTEN":1}}`, ""},
+		{"-s --json", `{"name":"UDP","total":1,"ipv4":1,"ipv6":0,"states":{`, ""},
 	} {
 		status, out, errs := command(t.Context(), "", append([]string{"ss"}, strings.Fields(tt.args)...)...)
 		if status != exitOK || errs != "" || !strings.Contains(out, tt.want) || tt.not != "" && strings.Contains(out, tt.not) {
@@ -195,6 +197,7 @@ func TestWrongUseOfTheLab(t *testing.T) {
 		"read x --follow 0":                           "count from 1",
 		"read x --list --follow 1":                    "--follow goes with neither",
 		"ss nonsense":                                 "did you mean state, exclude, sport, dport, src or dst",
+		"ss sport = :80 and state estab":              "state comes before the expression",
 		"ss state establised":                         "did you mean estab",
 		"ss sport = :65536":                           "is no port",
 		"ss state":                                    "needs a value",

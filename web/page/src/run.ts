@@ -125,9 +125,9 @@ export class Run {
     return this.model.hosts.findIndex((h) => h.name === name);
   }
 
-  /** The caption in force at an event. */
+  /** The caption in force at an event, undefined before the first one. */
   stepAt(event: number): Step | undefined {
-    return this.outline.steps.findLast((s) => s.event <= event) ?? this.outline.steps[0];
+    return this.outline.steps.findLast((s) => s.event <= event);
   }
 
   /** The row of the segment that the event, or the last before it that is of a segment, is about. */

@@ -11,13 +11,16 @@ export function StepPanel() {
   const r = run.value;
   // What is wrong with the recipe is said above.
   if (!r) return <p class="panel step">{t(problem.value ? "notPlayed" : "loading")}</p>;
-  const caption = r.stepAt(at.value);
+  // A caption speaks of its own moment: before the first one the title has the word.
+  const caption = r.stepAt(at.value)?.text ?? r.model.scenario.title;
   const part = partOf(at.value);
   const event = part?.events[at.value - part.window.first_event];
   const sentence = part && event ? eventSentence(event, part) : "";
   return (
     <section class="panel step" aria-label={t("step")}>
-      <p class="caption">{caption && <Say text={caption.text} />}</p>
+      <p class="caption">
+        <Say text={caption} />
+      </p>
       <p class="now">
         <span class="faint">{seconds(r.time[at.value])} s</span> {sentence}
       </p>

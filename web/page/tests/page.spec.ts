@@ -17,6 +17,16 @@ test("the handshake, from the first call to both ends established", async ({ pag
   await expect(page.locator(".results .bad")).toHaveCount(0);
 });
 
+test("a caption is not said before its moment", async ({ page }) => {
+  await open(page, "lost-last-ack");
+  const caption = page.locator(".step .caption");
+  await expect(caption).toHaveText(
+    /^(The last ACK is lost: what TIME-WAIT is for|最后的 ACK 丢失：TIME-WAIT 的用处)$/,
+  );
+  await page.keyboard.press("c");
+  await expect(caption).not.toHaveText(/TIME-WAIT (is for|的用处)/);
+});
+
 test("nothing is wider than the window", async ({ page }) => {
   for (const scenario of ["handshake", "syn-flood-cookies", "tcp-and-udp"]) {
     await open(page, scenario);
