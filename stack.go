@@ -23,7 +23,7 @@ type Stack struct {
 	shards []*shard
 	dials  atomic.Uint32 // spreads connections over the shards
 
-	// running counts timers to come and goroutines that send.
+	// running counts timers to come and goroutines that send or receive.
 	running sync.WaitGroup
 
 	mu        sync.Mutex // guards what follows; taken before a shard's lock
@@ -113,7 +113,7 @@ func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) erro
 		}
 	}
 	s.links = links
-	go s.receive(a)
+	s.running.Go(func() { s.receive(a) }) // ends with the link
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/trivet-net/trivet"
@@ -444,4 +445,43 @@ func TestForgetPaths(t *testing.T) {
 		}
 		c.Close()
 	}
+}
+
+// stubborn is a link whose Read ends a while after Close.
+type stubborn struct {
+	*link.Memory
+	release chan struct{}
+}
+
+func (l *stubborn) Read(pkts []wire.Packet) (int, error) {
+	n, err := l.Memory.Read(pkts)
+	if err != nil {
+		<-l.release
+	}
+	return n, err
+}
+
+// When Close returns no goroutine of the stack is left, not even that of a link
+// which is being removed.
+func TestStackCloseDuringRemoveLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := link.Pair(1500, link.PairOptions{})
+		l := &stubborn{a, make(chan struct{})}
+		s := newHost(t, trivet.Config{}, l, clientPrefixes)
+		removed, closed := make(chan error, 1), make(chan error, 1)
+		go func() { removed <- s.RemoveLink(l) }()
+		synctest.Wait()
+		go func() { closed <- s.Close(context.Background()) }()
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			t.Errorf("Close: %v while the link is read from", err)
+			closed <- err
+		default:
+		}
+		close(l.release)
+		if err := errors.Join(<-removed, <-closed); err != nil {
+			t.Error(err)
+		}
+	})
 }
