@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -172,6 +173,16 @@ func udpRow(u *engine.UDPInfo) socketRow {
 	return row
 }
 
+// abandoned reports whether the socket at the path is of a host that is no more: one
+// that was killed leaves its socket behind.
+func abandoned(path string) bool {
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}
+
 // maxTable is the largest table that ss reads.
 const maxTable = 1 << 30
 
@@ -183,6 +194,7 @@ func askControl(path string) (*socketTable, error) {
 		if err != nil {
 			return nil, err
 		}
+		found = slices.DeleteFunc(found, abandoned)
 		switch len(found) {
 		case 0:
 			return nil, fmt.Errorf("no trivet serve is running that can be asked (nothing like %s)", controlPath("*"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -276,5 +277,30 @@ func TestManual(t *testing.T) {
 	}
 	if status, out, _ := command(t.Context(), "", "__complete", "lab", "run", "syn-f"); status != exitOK || !strings.Contains(out, "syn-flood-cookies") {
 		t.Errorf("completion of scenarios: status %d, %q", status, out)
+	}
+}
+
+// A host that was killed leaves its socket behind, which is not taken for another
+// host that runs.
+func TestAbandonedSocket(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: controlPath("gone"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	if _, err := askControl(""); err == nil || !strings.Contains(err.Error(), "no trivet serve is running") {
+		t.Errorf("askControl with a dead host alone: %v", err)
+	}
+	c, err := openControl(controlPath("here"), func() socketTable {
+		return socketTable{Format: socketsFormat, Device: "here"}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if got, err := askControl(""); err != nil || got.Device != "here" {
+		t.Errorf("askControl = %+v, %v, want the table of the host that runs", got, err)
 	}
 }
