@@ -104,6 +104,9 @@ function paintSent(
   const s = run.outline.segments;
   const letters: Record<string, string> = { syn: "S", "syn-ack": "S", fin: "F", reset: "R" };
   g.font = `${11 * scale}px sans-serif`;
+  // The axes were written before, and their way of writing is still in force.
+  g.textAlign = "left";
+  g.textBaseline = "bottom";
   for (const again of [false, true]) {
     g.strokeStyle = g.fillStyle = color(again ? "--ink-4" : "--ink-1");
     g.beginPath();

@@ -219,6 +219,29 @@ test("every graph is drawn, and follows the cursor", async ({ page }) => {
   }
 });
 
+test("the letters of the time-sequence graph are whole", async ({ page }) => {
+  await open(page, "handshake");
+  const canvas = page.locator(".graphs canvas");
+  await expect(canvas).toBeVisible();
+  // Of the client's handshake the S of its SYN alone has the ink of data.
+  const [width, height] = await canvas.evaluate((c: HTMLCanvasElement) => {
+    const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink-1").trim();
+    const want = [1, 3, 5].map((i) => parseInt(ink.slice(i, i + 2), 16));
+    const { data, width } = c.getContext("2d")!.getImageData(0, 0, c.width, c.height);
+    const xs: number[] = [];
+    const ys: number[] = [];
+    for (let i = 0; i < data.length; i += 4) {
+      if (!want.every((v, k) => Math.abs(data[i + k] - v) < 40) || data[i + 3] < 100) continue;
+      xs.push((i / 4) % width);
+      ys.push(Math.floor(i / 4 / width));
+    }
+    const span = (list: number[]) => (Math.max(...list) - Math.min(...list) + 1) / devicePixelRatio;
+    return [span(xs), span(ys)];
+  });
+  expect(width).toBeGreaterThanOrEqual(5);
+  expect(height).toBeGreaterThanOrEqual(7);
+});
+
 test("single keys can be turned off for those who speak to their computer", async ({ page }) => {
   await open(page, "handshake");
   await page.locator(".keys summary").click();
