@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -30,10 +31,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.PersistentPreRun = func(*cobra.Command, []string) { started = true }
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	out := &output{w: stdout}
+	root.SetOut(out)
 	root.SetErr(stderr)
 
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil && !errors.Is(out.err, syscall.EPIPE) { // a reader that has seen enough
+		err = out.err
+	}
 	if err == nil {
 		return exitOK
 	}
@@ -48,6 +53,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return e.exitStatus()
 	}
 	return exitFailure
+}
+
+// output remembers why something could not be written, for commands that print
+// line by line.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 func newRootCommand() *cobra.Command {

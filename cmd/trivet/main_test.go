@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -109,5 +110,26 @@ func TestHelp(t *testing.T) {
 	status, stdout, _ := command(t.Context(), "", "--version")
 	if status != exitOK || !strings.HasPrefix(stdout, "trivet ") {
 		t.Errorf("trivet --version: status %d, %q", status, stdout)
+	}
+}
+
+// fullDisk is where nothing can be written.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// What could not be written is an error, however the command prints.
+func TestOutputThatFails(t *testing.T) {
+	for _, args := range []string{
+		"lab list", "lab show handshake", "lab list --json", "lab run handshake", "demo", "ss --explain cwnd",
+		"drill ../../testdata/drill/handshake", "drill --json ../../testdata/drill/handshake",
+	} {
+		var stderr strings.Builder
+		if status := run(t.Context(), strings.Fields(args), strings.NewReader(""), fullDisk{}, &stderr); status != exitFailure {
+			t.Errorf("%s: status %d on a full disk, want %d", args, status, exitFailure)
+		}
+		if want := "trivet: no space left on device\n"; stderr.String() != want {
+			t.Errorf("%s: stderr is %q, want %q", args, stderr.String(), want)
+		}
 	}
 }
