@@ -47,7 +47,7 @@ func TestDatagramLadders(t *testing.T) {
 	if err := run.Analysis().WriteFlow(&b, 2, trace.Style{Lang: trace.Chinese, Unicode: true}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"239.1.2.3:9000", "从 switch 到", "▶", "发送了 4 个数据报"} {
+	for _, want := range []string{"239.1.2.3:9000", "从 switch 到", "▶", "发送的数据报：4 个"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("the ladder of the group lacks %q\n%s", want, &b)
 		}

@@ -118,6 +118,7 @@ const (
 	msgOvertaken
 	msgHop
 	msgFindDatagrams
+	msgFindDatagramsLost
 	msgFindDatagramsLate
 	msgFindDatagramErrors
 
@@ -249,7 +250,8 @@ var catalogue = [numMessages][numLangs]string{
 
 	msgOvertaken:          {"late: one sent after it arrived first", "迟到：后发的先到了"},
 	msgHop:                {"from %s to %s", "从 %s 到 %s"},
-	msgFindDatagrams:      {"%s sent %d datagrams, %d bytes, of which %d were lost.", "%s 发送了 %d 个数据报，共 %d 字节，其中丢失 %d 个。"},
+	msgFindDatagrams:      {"Datagrams from %s: %d, with %d bytes.", "%s 发送的数据报：%d 个，共 %d 字节。"},
+	msgFindDatagramsLost:  {"Datagrams from %s: %d, with %d bytes; lost: %d.", "%s 发送的数据报：%d 个，共 %d 字节；丢失 %d 个。"},
 	msgFindDatagramsLate:  {"%d arrived after one that was sent later.", "有 %d 个晚于后发的数据报到达。"},
 	msgFindDatagramErrors: {"%d ICMP messages tell of trouble.", "有 %d 个 ICMP 报文报告问题。"},
 }

@@ -233,8 +233,11 @@ func (d *flowDrawing) write(out *bufio.Writer) {
 	}
 	fmt.Fprintf(out, "\n%s\n", say(msgFindings))
 	for s, host := range d.Hosts {
-		if d.Datagrams[s] > 0 {
-			fmt.Fprintf(out, "  - %s\n", say(msgFindDatagrams, host, d.Datagrams[s], d.Bytes[s], d.Lost[s]))
+		switch {
+		case d.Lost[s] > 0:
+			fmt.Fprintf(out, "  - %s\n", say(msgFindDatagramsLost, host, d.Datagrams[s], d.Bytes[s], d.Lost[s]))
+		case d.Datagrams[s] > 0: // a capture does not tell of losses
+			fmt.Fprintf(out, "  - %s\n", say(msgFindDatagrams, host, d.Datagrams[s], d.Bytes[s]))
 		}
 	}
 	if d.Late > 0 {
