@@ -137,10 +137,3 @@ func BenchmarkConnect(b *testing.B) {
 	}
 	b.ReportMetric(float64(unsafe.Sizeof(Conn{})), "B/conn")
 }
-
-// A connection is small: the goal is about 1 kB for all that belongs to one.
-func TestSizeOfConn(t *testing.T) {
-	if n := unsafe.Sizeof(Conn{}); n > 1024 {
-		t.Errorf("a Conn has %d bytes, want at most 1024", n)
-	}
-}

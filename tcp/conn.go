@@ -15,6 +15,7 @@ import (
 type Conn struct {
 	cfg   *Config
 	id    wire.FourTuple
+	held  int32 // what Counters.Memory counts of the buffers
 	path  Path
 	opt   *Options // shared: replaced, never written to
 	state State
@@ -51,7 +52,6 @@ type Conn struct {
 	keepAlive Time // when its timer fires
 	count     counts
 
-	held    int32 // what Counters.Memory counts of the buffers
 	err     errno // pending: told to the user once
 	softErr errno // last ICMP error that did not end the connection
 }
