@@ -71,10 +71,14 @@ func (n network) wildcard() netip.Addr {
 
 var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
+// lookup returns the addresses of a host that is neither an address nor
+// localhost.
+type lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+
 // resolve returns the endpoints that address, "host:port", stands for; at
-// least one. An empty host comes out as the invalid address. Names are looked up
-// by r, or if that is nil as the Stack does.
-func (s *Stack) resolve(ctx context.Context, r *net.Resolver, n network, address string) ([]netip.AddrPort, error) {
+// least one. An empty host comes out as the invalid address. Names are for look,
+// a function so that a program which only listens has no DNS client in it.
+func resolve(ctx context.Context, look lookup, n network, address string) ([]netip.AddrPort, error) {
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
@@ -86,8 +90,12 @@ func (s *Stack) resolve(ctx context.Context, r *net.Resolver, n network, address
 	if host == "" {
 		return []netip.AddrPort{netip.AddrPortFrom(netip.Addr{}, uint16(port))}, nil
 	}
-	addrs, err := s.lookup(ctx, r, host)
-	if err != nil {
+	var addrs []netip.Addr
+	if a, err := netip.ParseAddr(host); err == nil {
+		addrs = []netip.Addr{a}
+	} else if host == "localhost" {
+		addrs = []netip.Addr{loopback4, netip.IPv6Loopback()}
+	} else if addrs, err = look(ctx, host); err != nil {
 		return nil, err
 	}
 	var list []netip.AddrPort
@@ -102,18 +110,8 @@ func (s *Stack) resolve(ctx context.Context, r *net.Resolver, n network, address
 	return list, nil
 }
 
-// lookup returns the addresses of a host: a literal, "localhost", or a name
-// for r or Config.Resolve.
-func (s *Stack) lookup(ctx context.Context, r *net.Resolver, host string) ([]netip.Addr, error) {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{a}, nil
-	}
-	if host == "localhost" {
-		return []netip.Addr{loopback4, netip.IPv6Loopback()}, nil
-	}
-	if r != nil {
-		return r.LookupNetIP(ctx, "ip", host)
-	}
+// lookup looks a name up by Config.Resolve.
+func (s *Stack) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if s.cfg.Resolve == nil {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}

@@ -128,7 +128,7 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 	if address == "" {
 		return nil, unresolved(errMissingAddress)
 	}
-	list, err := d.Stack.resolve(ctx, d.Resolver, n, address)
+	list, err := resolve(ctx, d.lookup(), n, address)
 	if err != nil {
 		return nil, unresolved(err)
 	}
@@ -140,6 +140,14 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
 	}
 	return d.dialList(ctx, n, local, list)
+}
+
+// lookup returns what looks names up: Resolver, or what the Stack has.
+func (d *Dialer) lookup() lookup {
+	if r := d.Resolver; r != nil {
+		return func(ctx context.Context, host string) ([]netip.Addr, error) { return r.LookupNetIP(ctx, "ip", host) }
+	}
+	return d.Stack.lookup
 }
 
 // local returns LocalAddr, the invalid address if there is none.

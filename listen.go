@@ -97,7 +97,7 @@ func (lc *ListenConfig) local(ctx context.Context, name, address string) (networ
 	if err != nil || address == "" {
 		return n, netip.AddrPort{}, listenError(name, nil, err)
 	}
-	list, err := lc.Stack.resolve(ctx, nil, n, address)
+	list, err := resolve(ctx, lc.Stack.lookup, n, address)
 	if err != nil {
 		return n, netip.AddrPort{}, listenError(name, nil, err)
 	}

@@ -195,7 +195,7 @@ func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPCo
 		ctx, cancel = context.WithDeadline(ctx, t)
 		defer cancel()
 	}
-	list, err := d.Stack.resolve(ctx, d.Resolver, n, address)
+	list, err := resolve(ctx, d.lookup(), n, address)
 	if err != nil {
 		return nil, unresolved(err)
 	}
