@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 
@@ -17,12 +18,15 @@ type reader struct {
 	fill func(fd uintptr) bool // r.drain, bound once
 
 	// One call's arguments and results.
-	pkts []wire.Packet
-	n    int
-	err  error
+	pkts  []wire.Packet
+	n     int
+	bytes int // of the n packets
+	err   error
 
 	// buf receives the next packet.
 	buf *block.Block
+
+	patience patience
 }
 
 func (r *reader) init(d *Device) {
@@ -38,7 +42,8 @@ func (d *Device) Read(pkts []wire.Packet) (int, error) {
 		return 0, nil
 	}
 	r := &d.reader
-	r.pkts, r.n, r.err = pkts, 0, nil
+	r.patience.begin(r.n, r.bytes)
+	r.pkts, r.n, r.bytes, r.err = pkts, 0, 0, nil
 	err := d.conn.Read(r.fill)
 	r.pkts = nil
 	if r.n > 0 {
@@ -60,10 +65,14 @@ func (r *reader) drain(fd uintptr) bool {
 		n, err := unix.Read(int(fd), r.buf.Bytes())
 		switch err {
 		case nil:
+			r.patience.came()
 			r.take(n)
 		case unix.EINTR:
 		case unix.EAGAIN:
-			return r.n > 0
+			if r.n > 0 || !r.patience.more() {
+				return r.n > 0
+			}
+			runtime.Gosched()
 		default:
 			r.err = err
 			return true
@@ -104,6 +113,7 @@ func (r *reader) take(n int) {
 		s.rxSuper.Add(1)
 	}
 
+	r.bytes += len(data)
 	p := &r.pkts[r.n]
 	p.SetChunk(r.chunk(data))
 	p.SegSize, p.Checksum = segSize, sum
