@@ -96,9 +96,10 @@ func (r *reassembly) overlaps(end seqnum.Value) bool {
 	return len(r.ranges) > 0 && r.ranges[0].start.LessEq(end)
 }
 
-// reaches reports whether there are bytes beyond seq.
-func (r *reassembly) reaches(seq seqnum.Value) bool {
-	return len(r.ranges) > 0 && seq.Less(r.ranges[len(r.ranges)-1].end)
+// holds reports whether the byte at seq is here.
+func (r *reassembly) holds(seq seqnum.Value) bool {
+	i := r.search(seq.Add(1))
+	return i < len(r.ranges) && r.ranges[i].start.LessEq(seq)
 }
 
 // search returns the index of the first range that ends at seq or after it.

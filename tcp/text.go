@@ -33,9 +33,8 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 	if c.rcvmem != nil {
 		edge = seqnum.Max(edge, end) // what ends beyond it, and came this far, is taken
 	}
-	if fin && !c.rcv.finSeen && end.LessEq(edge) && !(c.ooo != nil && c.ooo.reaches(end)) {
+	if fin && end.LessEq(edge) && c.believesFin(end) {
 		// A FIN takes no room: it is taken at the very edge of the window, too.
-		// One that lies before text that we have cannot be right.
 		c.rcv.finSeen, c.rcv.fin = true, end
 		if c.rcv.nxt.Less(start) {
 			c.rule(now, RuleFinEarly)
@@ -49,6 +48,16 @@ func (c *Conn) takeText(now Time, seg *wire.Segment) {
 	if c.rcv.finSeen && c.rcv.nxt == c.rcv.fin {
 		c.takeFin(now)
 	}
+}
+
+// believesFin reports whether a FIN may stand at seq. Of several the first in the
+// stream ends it, as if all had come in order, whatever came from beyond; only
+// where text was taken there is none.
+func (c *Conn) believesFin(seq seqnum.Value) bool {
+	if c.rcv.finSeen && !seq.Less(c.rcv.fin) {
+		return false
+	}
+	return c.ooo == nil || !c.ooo.holds(seq)
 }
 
 // dataAfterClose resets the connection when new data arrives for a user who

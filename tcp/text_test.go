@@ -181,7 +181,8 @@ func TestFinEarly(t *testing.T) {
 }
 
 // A peer that sends FIN twice at different places, or text beyond its FIN,
-// contradicts itself; the stream goes on.
+// contradicts itself, or somebody forges segments; the stream goes on, up to
+// the first FIN in it (RFC 9293, Section 3.10.7.4, eighth).
 func TestFinContradicted(t *testing.T) {
 	t.Run("text beyond the FIN", func(t *testing.T) {
 		d := newDriver(t).connect()
@@ -200,6 +201,27 @@ func TestFinContradicted(t *testing.T) {
 		d.in(seg{f: wire.ACK | wire.FIN, seq: 1001, ack: 1})
 		d.wantState(StateCloseWait)
 		d.read(1, 1000)
+	})
+	t.Run("FIN before text that waits", func(t *testing.T) {
+		d := newDriver(t).connect()
+		d.in(seg{f: wire.ACK, seq: 601, ack: 1, n: 200})
+		d.in(seg{f: wire.ACK | wire.FIN, seq: 1, ack: 1, n: 500})
+		d.want(". 1:1(0) ack 1", ". 1:1(0) ack 502")
+		d.wantState(StateCloseWait)
+		d.read(1, 500)
+		d.wantRead(0, io.EOF)
+	})
+	t.Run("two FINs, the first one last", func(t *testing.T) {
+		d := newDriver(t).connect()
+		d.in(seg{f: wire.ACK | wire.FIN, seq: 801, ack: 1, n: 100})
+		d.in(seg{f: wire.ACK | wire.FIN, seq: 501, ack: 1})
+		d.in(seg{f: wire.ACK, seq: 502, ack: 1, n: 299})
+		d.want(". 1:1(0) ack 1", ". 1:1(0) ack 1", ". 1:1(0) ack 1")
+		d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 500})
+		d.want(". 1:1(0) ack 502")
+		d.wantState(StateCloseWait)
+		d.read(1, 500)
+		d.wantRead(0, io.EOF)
 	})
 }
 
