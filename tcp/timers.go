@@ -151,6 +151,9 @@ func (c *Conn) retransmitTimeout(now Time, refused bool) {
 		c.suspectBlackHole(now)
 	}
 	c.loseByTimeout(now, first)
+	if c.snd.wnd == 0 && c.sndbuf.size > 0 {
+		c.probeWindow(now) // for the text that is lost there is no room
+	}
 }
 
 // loseByTimeout marks what a time-out says is lost. RFC 8985, Section 6.3: that
@@ -248,10 +251,16 @@ func (c *Conn) persistTimeout(now Time) {
 		c.giveUp(now)
 		return
 	}
-	c.rule(now, RuleZeroWindowProbe)
-	c.count.probes++
 	c.rtt.backOff()
 	c.rtt.cancel()
+	c.probeWindow(now)
+}
+
+// probeWindow asks for a zero-window probe. The first one comes when the window
+// was closed for one time-out (RFC 9293, Section 3.8.6.1, SHLD-29).
+func (c *Conn) probeWindow(now Time) {
+	c.rule(now, RuleZeroWindowProbe)
+	c.count.probes++
 	c.wants.probe = true
 }
 

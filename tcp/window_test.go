@@ -378,19 +378,22 @@ func TestLostWindowUpdate(t *testing.T) {
 
 // What was in the network when the window closed is not lost on us: after the
 // time-out the persist timer takes over from the retransmission timer, and the
-// retransmission goes out when the window opens.
+// retransmission goes out when the window opens. That time-out is the one after
+// which the first probe is due (RFC 9293, Section 3.8.6.1, SHLD-29, SHLD-30).
 func TestRetransmissionBehindZeroWindow(t *testing.T) {
 	d := newDriver(t).connect()
 	d.write(2000)
 	d.want(". 1:1001(1000) ack 1", "P. 1001:2001(1000) ack 1")
 	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, win: -1})
 	d.want()
-	d.advance(210 * time.Millisecond) // the time-out: nothing may be sent
-	d.want()
+	d.advance(210 * time.Millisecond) // the time-out: no text may be sent
+	d.want(". 1000:1000(0) ack 1")
+	d.wantRule(RuleZeroWindowProbe)
 	if timer, _ := d.c.NextTimer(); timer != TimerPersist {
 		t.Fatalf("next timer is %v, want persist", timer)
 	}
-	d.advance(time.Second)
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, win: -1})
+	d.advance(420 * time.Millisecond)
 	d.want(". 1000:1000(0) ack 1")
 	d.in(seg{f: wire.ACK, seq: 1, ack: 1001, win: 2000})
 	d.want("P. 1001:2001(1000) ack 1")
