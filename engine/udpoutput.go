@@ -39,9 +39,12 @@ func (s *UDPSocket) Send(now tcp.Time, p []byte, to netip.AddrPort) error {
 		return syscall.EMSGSIZE
 	}
 	if s.way.generation != s.engine.network.generation || s.way.dst != t.RemoteAddr {
-		if s.way, err = s.find(&t.RemoteAddr); err != nil {
+		found, err := s.find(&t.RemoteAddr)
+		if err != nil {
+			s.way = way{} // half of one is none
 			return err
 		}
+		s.way = found
 	}
 	if s.unsent > 0 && s.unsent >= s.opt.SendBuffer {
 		return syscall.EAGAIN
