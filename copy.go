@@ -67,6 +67,7 @@ func (c *Conn) waitReadable() error {
 		case c.read.at.Due(now):
 			err = os.ErrDeadlineExceeded
 		case c.e.Await(tcp.Readable):
+			c.e.SendSyn(now, synPatience) // nobody writes first
 			now = c.shard.park(now, &c.readers)
 			continue
 		}

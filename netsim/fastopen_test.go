@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,15 +103,22 @@ func TestFastOpenDial(t *testing.T) {
 			t.Errorf("ReadFull: %v, right: %v", err, string(got) == string(data))
 		}
 
-		c = dial()
-		defer c.Close()
-		go func() {
-			s := accept()
-			_, _ = io.WriteString(s, "welcome")
-			s.Close()
-		}()
-		if b, err := io.ReadAll(c); err != nil || string(b) != "welcome" {
-			t.Errorf("ReadAll = %q, %v", b, err)
+		for name, read := range map[string]func(io.Writer, net.Conn) (int64, error){
+			"Read":    func(w io.Writer, c net.Conn) (int64, error) { return io.Copy(w, struct{ io.Reader }{c}) },
+			"WriteTo": func(w io.Writer, c net.Conn) (int64, error) { return io.Copy(w, c) },
+		} {
+			c := dial()
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
+			go func() {
+				s := accept()
+				_, _ = io.WriteString(s, "welcome")
+				s.Close()
+			}()
+			var b strings.Builder
+			if _, err := read(&b, c); err != nil || b.String() != "welcome" {
+				t.Errorf("%s: %q, %v", name, b.String(), err)
+			}
 		}
 	}, netsim.Delay(50*time.Millisecond))
 }
