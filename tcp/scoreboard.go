@@ -185,6 +185,9 @@ func (b *scoreboard) ack(una seqnum.Value, d *delivery) {
 	b.lostFrom = seqnum.Max(b.lostFrom, una)
 	b.settled = seqnum.Max(b.settled, una)
 	b.trimRanges(una)
+	for b.resendHead < len(b.resends) && b.resends[b.resendHead].end.LessEq(una) {
+		b.resendHead++
+	}
 }
 
 // leave accounts for a record, or the first part of one, that is acknowledged.
@@ -303,5 +306,15 @@ func (b *scoreboard) sendAgain(r sentRecord) {
 	b.remove(i+1, j+1)
 	r.flags |= recResent
 	*b.at(i) = r
-	b.resends = append(b.resends, resend{start: r.start, end: r.end, sentAt: r.sentAt})
+	b.noteResend(resend{start: r.start, end: r.end, sentAt: r.sentAt})
+}
+
+// noteResend remembers a copy. Those that are gone make room, so that the memory
+// is that of what is outstanding, whether or not RACK ever asks.
+func (b *scoreboard) noteResend(e resend) {
+	if len(b.resends) == cap(b.resends) && b.resendHead > 0 && b.resendHead >= len(b.resends)/2 {
+		n := copy(b.resends, b.resends[b.resendHead:])
+		b.resends, b.resendHead = b.resends[:n], 0
+	}
+	b.resends = append(b.resends, e)
 }

@@ -214,3 +214,26 @@ func FuzzScoreboard(f *testing.F) {
 		runScoreboard(t, ops)
 	})
 }
+
+// What is remembered for RACK of copies sent again is bounded by what is
+// outstanding, though RACK is never asked, as without SACK, and though at every
+// moment something that went again is on its way.
+func TestResendsAreBounded(t *testing.T) {
+	const mss = 1000
+	var b scoreboard
+	at := func(n int) seqnum.Value { return seqnum.Value(n * mss) }
+	send := func(n int) { b.push(sentRecord{start: at(n), end: at(n + 1), size: mss, sentAt: Time(n + 1)}) }
+	for n := range 10 {
+		send(n)
+	}
+	for n := range 10_000 {
+		now := Time(n + 100)
+		b.lose(0)
+		b.sendAgain(sentRecord{start: at(n), end: at(n + 1), size: mss, sentAt: now})
+		b.ack(at(n+1), &delivery{now: now})
+		send(n + 10)
+	}
+	if n := cap(b.resends); n > 64 {
+		t.Errorf("memory for %d copies, with 10 segments outstanding", n)
+	}
+}
