@@ -269,7 +269,7 @@ func (c *Conn) burst() int {
 	rate := c.pacingRate()
 	if rate == 0 {
 		// A round-trip time that grows is in SRTT late.
-		rate = int64(2*cwnd) * int64(time.Second) / int64(max(c.rtt.srtt, c.rack.rtt))
+		rate = 2 * int64(cwnd) * int64(time.Second) / int64(max(c.rtt.srtt, c.rack.rtt))
 	}
 	bytes := rate / 1000
 	if unit := c.rtt.least() / (512 * time.Microsecond); unit < 16 {

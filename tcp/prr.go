@@ -27,8 +27,8 @@ func (p *prr) acked(n, inFlight, threshold, mss int, safe bool) {
 	owed := int(p.delivered - p.out)
 	if inFlight > threshold {
 		// Whole segments, so that the first ACKs release what they can.
-		flight := int(p.flight)
-		target := (int(p.delivered)*threshold + flight - 1) / flight
+		flight := int64(p.flight)
+		target := int((int64(p.delivered)*int64(threshold) + flight - 1) / flight)
 		count = (target+mss-1)/mss*mss - int(p.out)
 	} else {
 		count = max(owed, n)

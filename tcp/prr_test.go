@@ -25,6 +25,17 @@ func TestPRRProportional(t *testing.T) {
 	}
 }
 
+// The share is right where delivered times threshold is over 2^31, too, which an
+// int of 32 bits cannot hold.
+func TestPRRLargeWindow(t *testing.T) {
+	const segment = 1000
+	p := prr{on: true, flight: 4_000_000, delivered: 1_999_000, out: 999_000}
+	p.acked(segment, 3_000_000, 2_000_000, segment, false)
+	if want := int32(3_001_000); p.cwnd != want {
+		t.Errorf("half of a flight of 4 MB arrived: cwnd %d, want %d", p.cwnd, want)
+	}
+}
+
 // RFC 9937, Section 6.2 (R9937-3): when losses took the flight under the
 // threshold, an ACK lets out as much as was delivered; one more segment if it
 // moved SND.UNA and told of no new loss; and never over the threshold.
