@@ -135,6 +135,28 @@ func (e *Engine) inputUnknown(now tcp.Time, p *wire.Packet) {
 	}
 }
 
+// inputProblem tells the sender of a packet why its extension headers cannot be
+// processed: RFC 8200, Sections 4.2 and 4.4; RFC 4443, Section 3.4. It is silent
+// about an error message (Section 2.4(e)), and about one that was sent to a group,
+// which every host there would answer.
+func (e *Engine) inputProblem(now tcp.Time, p *wire.Packet, d wire.Drop) {
+	if a := e.network.check(&e.ip, p.Link); a != wire.DropNone {
+		e.drop(now, a)
+		return
+	}
+	e.drop(now, d)
+	why := wire.UnreachableOption
+	if d == wire.DropSourceRoute {
+		why = wire.UnreachableRoute
+	}
+	if p.IsICMPv6Error() {
+		return
+	}
+	if reply := e.nextICMP(now); reply != nil {
+		reply.BuildUnreachable(&e.ip, p, why, 0)
+	}
+}
+
 // nextICMP returns a packet for an ICMP message to the source of the packet
 // that arrived; nil when none may be sent.
 func (e *Engine) nextICMP(now tcp.Time) *wire.Packet {

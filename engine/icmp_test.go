@@ -263,6 +263,68 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// RFC 8200, Sections 4.1, 4.2 and 4.4, and RFC 4443, Section 3.4: extension headers
+// that cannot be processed are answered where they ask for it, with the place.
+// What a host may pass over does not keep it from what follows.
+func TestParameterProblem(t *testing.T) {
+	const hopByHop, routing, destination = 0, 43, 60
+	echo := icmpPacket(addrB6, addrA6, 128, 0, 0x00070009, nil)[40:]
+	unreachable := icmpPacket(addrB6, addrA6, 1, 4, 0, make([]byte, 48))[40:]
+	ext := func(b ...byte) []byte { return append(make([]byte, 0, 64), b...) }
+	group := netip.MustParseAddr("ff02::1")
+	tests := []struct {
+		name    string
+		dst     netip.Addr
+		kind    byte
+		ext     []byte
+		payload []byte
+		reply   []byte // type and code
+		pointer uint32
+	}{
+		{"pass over", addrA6, hopByHop, ext(58, 0, 0x1e, 2, 0, 0, 1, 0), echo, []byte{129, 0}, 0},
+		{"discard", addrA6, hopByHop, ext(58, 0, 0x5e, 2, 0, 0, 1, 0), echo, nil, 0},
+		{"discard, report", addrA6, hopByHop, ext(58, 0, 1, 0, 0x9e, 2, 0, 0), echo, []byte{4, 2}, 44},
+		{"discard, report unless to a group", addrA6, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, []byte{4, 2}, 42},
+		{"to a group", group, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, nil, 0},
+		{"to others", netip.MustParseAddr("fd00::77"), destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, nil, 0},
+		{"of an error message", addrA6, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), unreachable, nil, 0},
+		{"option past the end", addrA6, destination, ext(58, 0, 1, 9, 0, 0, 0, 0), echo, nil, 0},
+		{"no segments left", addrA6, routing, ext(58, 0, 0, 0, 0, 0, 0, 0), echo, []byte{129, 0}, 0},
+		{"unknown routing, none left", addrA6, routing, ext(58, 0, 99, 0, 0, 0, 0, 0), echo, []byte{129, 0}, 0},
+		{"segments left", addrA6, routing, ext(58, 0, 0, 1, 0, 0, 0, 0), echo, []byte{4, 0}, 42},
+		{
+			"hop by hop not first", addrA6, destination,
+			append(ext(hopByHop, 0, 1, 4, 0, 0, 0, 0), 58, 0, 1, 4, 0, 0, 0, 0), echo,
+			[]byte{4, 1},
+			40,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t, Config{}, addrA, addrA6)
+			in := ipPacket(addrB6, tt.dst, tt.kind, append(tt.ext, tt.payload...))
+			h.input(0, in)
+			pkts := h.output()
+			if tt.reply == nil {
+				if len(pkts) != 0 {
+					t.Errorf("answered with % x", pkts[0].data)
+				}
+				return
+			}
+			if len(pkts) != 1 {
+				t.Fatalf("%d answers, want 1", len(pkts))
+			}
+			b := pkts[0].data[40:]
+			if string(b[:2]) != string(tt.reply) {
+				t.Fatalf("answer % x, want type and code %v", b, tt.reply)
+			}
+			if tt.reply[0] == 4 && (binary.BigEndian.Uint32(b[4:]) != tt.pointer || string(b[8:]) != string(in)) {
+				t.Errorf("answer % x, want pointer %d and the packet quoted", b, tt.pointer)
+			}
+		})
+	}
+}
+
 // R5927-7: ICMP messages are limited.
 func TestICMPRate(t *testing.T) {
 	h := newHost(t, Config{ICMPRate: 10}, addrA)

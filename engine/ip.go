@@ -19,6 +19,10 @@ func (e *Engine) inputPacket(now tcp.Time, p *wire.Packet) {
 		e.inputFragment(now, p)
 		return
 	}
+	if drop == wire.DropOption || (drop == wire.DropSourceRoute && e.ip.Version == 6) {
+		e.inputProblem(now, p, drop)
+		return
+	}
 	if drop == wire.DropNone && e.network.isToMany(&e.ip.Dst) {
 		e.inputToMany(now, p)
 		return

@@ -96,6 +96,7 @@ var dropTexts = map[wire.Drop]Text{
 	wire.DropICMPChecksum: {"the ICMP checksum is wrong: dropped", "ICMP 校验和有误：丢弃"},
 	wire.DropICMPType:     {"a control message that this host has no use for: dropped", "本机用不到的控制消息：丢弃"},
 	wire.DropNoPort:       {"nobody has the UDP port: dropped", "没有程序使用这个 UDP 端口：丢弃"},
+	wire.DropOption:       {"an unknown IPv6 option: dropped, and its sender told", "未知的IPv6选项：丢弃并告知发送方"},
 	wire.DropQueueFull:    {"the receive queue of the socket is full: dropped", "套接字的接收队列已满：丢弃"},
 }
 

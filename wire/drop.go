@@ -12,7 +12,7 @@ const (
 	DropHeader            // a header length or total length that cannot be
 	DropIPChecksum        // IPv4 header checksum wrong
 	DropFragment          // a fragment: of a datagram to be put together, or one that cannot be
-	DropSourceRoute       // a source route option or routing header
+	DropSourceRoute       // a source route option, or a routing header that leads further
 	DropAddress           // source or destination address that cannot be
 	DropNotLocal          // not for one of our addresses
 	DropProtocol          // an upper protocol that we do not speak
@@ -26,13 +26,14 @@ const (
 	DropSuperSegment      // offload metadata that does not fit the packet
 	DropNoPort            // nobody has the UDP port
 	DropQueueFull         // the receive queue of the UDP socket is full
+	DropOption            // an unknown IPv6 option whose sender is to be told
 	NumDrops
 )
 
 var dropNames = [NumDrops]string{
 	"none", "short", "version", "header", "ip-checksum", "fragment", "source-route", "address",
 	"not-local", "protocol", "tcp-header", "tcp-checksum", "udp-header", "udp-checksum",
-	"icmp-header", "icmp-checksum", "icmp-type", "super-segment", "no-port", "queue-full",
+	"icmp-header", "icmp-checksum", "icmp-type", "super-segment", "no-port", "queue-full", "option",
 }
 
 // String returns the reason's name, "tcp-checksum".

@@ -38,8 +38,8 @@ const (
 	ICMPProhibited          = 13
 )
 
-// The codes of ICMPUnreachable in IPv6, and the one of ICMPParameterProblem
-// that says "no such protocol here" (RFC 4443, Sections 3.1 and 3.4).
+// The codes of ICMPUnreachable in IPv6, and those of ICMPParameterProblem (RFC
+// 4443, Sections 3.1 and 3.4).
 const (
 	ICMPv6NoRoute            = 0
 	ICMPv6Prohibited         = 1
@@ -49,7 +49,9 @@ const (
 	ICMPv6SourcePolicy       = 5
 	ICMPv6RejectRoute        = 6
 
+	ICMPv6BadHeader         = 0
 	ICMPv6UnknownNextHeader = 1
+	ICMPv6UnknownOption     = 2
 )
 
 // ICMPReassemblyTimeout is the code of ICMPTimeExceeded that says that fragments

@@ -14,6 +14,8 @@ const (
 	UnreachablePort     Unreachable = iota // nobody listens on the UDP port
 	UnreachableProtocol                    // the protocol is not spoken
 	UnreachableTimeout                     // fragments were missing when the time was up
+	UnreachableOption                      // in IPv6: DropOption
+	UnreachableRoute                       // in IPv6: DropSourceRoute
 )
 
 // The longest error messages, in bytes, IP header included: RFC 1812, Section
@@ -59,8 +61,13 @@ func (p *Packet) BuildUnreachable(ip *IP, in *Packet, why Unreachable, id uint16
 		switch why {
 		case UnreachableTimeout:
 			h[0], h[1] = icmpv6TimeExceeded, ICMPReassemblyTimeout
-		case UnreachableProtocol:
+		case UnreachableProtocol, UnreachableOption, UnreachableRoute:
 			h[0], h[1] = icmpv6ParameterProblem, ICMPv6UnknownNextHeader
+			if why == UnreachableOption {
+				h[1] = ICMPv6UnknownOption
+			} else if why == UnreachableRoute {
+				h[1] = ICMPv6BadHeader
+			}
 			at, _, _ := skipExtensions(in.Contiguous())
 			binary.BigEndian.PutUint32(h[4:], uint32(at))
 		}

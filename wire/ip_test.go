@@ -174,22 +174,22 @@ func TestParseIPv6(t *testing.T) {
 			ext: append(header(ipv6Destination), header(ProtoTCP, padN, 4, 0, 0, 0, 0)...),
 		},
 		{name: "option to discard", proto: ipv6Destination, ext: header(ProtoTCP, 0x45, 0), want: DropHeader},
-		{name: "jumbo payload", proto: ipv6HopByHop, ext: header(ProtoTCP, 0xc2, 4, 0, 1, 0, 0), want: DropHeader},
+		{name: "option to discard and report", proto: ipv6Destination, ext: header(ProtoTCP, 0x85, 0), want: DropOption},
+		{name: "jumbo payload", proto: ipv6HopByHop, ext: header(ProtoTCP, 0xc2, 4, 0, 1, 0, 0), want: DropOption},
 		{name: "option past the end", proto: ipv6Destination, ext: header(ProtoTCP, padN, 5, 0, 0, 0, 0), want: DropHeader},
 		{
 			name: "option without a length", proto: ipv6Destination,
 			ext: header(ProtoTCP, 0, 0, 0, 0, 0, padN), want: DropHeader,
-		},
-		{
-			name: "hop by hop not first", proto: ipv6Destination,
-			ext: append(header(ipv6HopByHop), header(ProtoTCP)...), want: DropHeader,
 		},
 		{name: "extension header past the end", proto: ipv6Destination, ext: []byte{ProtoTCP, 9, 0, 0, 0, 0, 0, 0}, want: DropShort},
 		{
 			name: "extension header cut off", proto: ipv6Destination,
 			edit: func(b []byte) { copy(b[ipv6HeaderLen:], header(ipv6Destination, padN, 4, 0, 0, 0, 0)) }, want: DropShort,
 		},
-		{name: "routing", proto: ipv6Routing, ext: header(ProtoTCP), want: DropSourceRoute},
+		// RFC 8200, Section 4.4; RFC 5095, Section 3.
+		{name: "routing, at its end", proto: ipv6Routing, ext: header(ProtoTCP, 0, 0)},
+		{name: "routing, of an unknown type, at its end", proto: ipv6Routing, ext: header(ProtoTCP, 77, 0, 1, 2, 3)},
+		{name: "routing further", proto: ipv6Routing, ext: header(ProtoTCP, 0, 1), want: DropSourceRoute},
 
 		// RFC 6946, Section 4: a fragment that is a whole packet is processed as
 		// one.

@@ -49,19 +49,19 @@ func checkIPv6Addresses(src, dst *Addr) Drop {
 
 // skipExtensions passes over the IPv6 header at the start of b, which is whole,
 // and the extension headers after it. It returns where the number of the first
-// other protocol is, and where that protocol's header begins.
+// other protocol is, and where that protocol's header begins; for DropOption and
+// DropSourceRoute where the byte is that the sender is to be told of.
 func skipExtensions(b []byte) (at, hl int, d Drop) {
 	at, hl = 6, ipv6HeaderLen
 	for {
 		switch b[at] {
 		case ipv6HopByHop:
-			// RFC 8200, Section 4.1: only right after the IPv6 header.
+			// RFC 8200, Section 4.1: only right after the IPv6 header. Elsewhere it is
+			// a protocol like any other that is not known.
 			if hl != ipv6HeaderLen {
-				return at, hl, DropHeader
+				return at, hl, DropNone
 			}
-		case ipv6Destination, ipv6Fragment:
-		case ipv6Routing:
-			return at, hl, DropSourceRoute
+		case ipv6Destination, ipv6Routing, ipv6Fragment:
 		default:
 			return at, hl, DropNone
 		}
@@ -80,27 +80,67 @@ func skipExtensions(b []byte) (at, hl int, d Drop) {
 			if len(b) < hl+n {
 				return at, hl, DropShort
 			}
-			if !ignorable(b[hl+2 : hl+n]) {
-				return at, hl, DropHeader
+			if p, d := checkExtension(b[at], b[hl:hl+n]); d != DropNone {
+				return hl + p, hl, d
 			}
 		}
 		at, hl = hl, hl+n
 	}
 }
 
-// ignorable reports whether all options in b may be passed over by a host that
-// knows none of them (RFC 8200, Section 4.2: the two highest bits of the type
-// are zero).
-func ignorable(b []byte) bool {
-	for len(b) > 0 {
-		if b[0] == 0 { // Pad1
-			b = b[1:]
+// IsICMPv6Error reports whether an error message of ICMPv6 follows the extension
+// headers of an IPv6 packet, those that are not known included.
+func (p *Packet) IsICMPv6Error() bool {
+	b := p.Contiguous()
+	for at, hl := 6, ipv6HeaderLen; len(b) >= hl+8; {
+		n := 8
+		switch b[at] {
+		case ipv6HopByHop, ipv6Destination, ipv6Routing:
+			n += int(b[hl+1]) * 8
+		case ipv6Fragment:
+		default:
+			return b[at] == ProtoICMPv6 && b[hl] < icmpv6Echo
+		}
+		at, hl = hl, hl+n
+	}
+	return false
+}
+
+// checkExtension looks at the extension header b of the given kind. It returns
+// DropNone when a host that knows nothing of it may pass over it, else where
+// in it the reason is.
+func checkExtension(kind uint8, b []byte) (at int, d Drop) {
+	if kind != ipv6Routing {
+		return checkIPv6Options(b)
+	}
+	if b[3] != 0 {
+		return 2, DropSourceRoute
+	}
+	// RFC 8200, Section 4.4, and RFC 5095, Section 3: with no segments left it is
+	// ignored, whatever its type.
+	return 0, DropNone
+}
+
+// checkIPv6Options walks the options of the extension header b. RFC 8200,
+// Section 4.2: the two highest bits of a type that is not known say what is to
+// be done with the packet.
+func checkIPv6Options(b []byte) (at int, d Drop) {
+	for at = 2; at < len(b); {
+		if b[at] == 0 { // Pad1
+			at++
 			continue
 		}
-		if b[0]&0xc0 != 0 || len(b) < 2 || len(b) < 2+int(b[1]) {
-			return false
+		if len(b) < at+2 || len(b) < at+2+int(b[at+1]) {
+			return at, DropHeader
 		}
-		b = b[2+int(b[1]):]
+		switch b[at] >> 6 {
+		case 0: // pass over it
+			at += 2 + int(b[at+1])
+		case 1:
+			return at, DropHeader
+		default:
+			return at, DropOption
+		}
 	}
-	return true
+	return at, DropNone
 }
