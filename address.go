@@ -3,11 +3,9 @@ package trivet
 import (
 	"context"
 	"errors"
-	"math"
 	"net"
 	"net/netip"
 	"slices"
-	"syscall"
 )
 
 // network is one of the networks that can be dialled and listened on.
@@ -98,6 +96,9 @@ func resolve(ctx context.Context, look lookup, n network, address string) ([]net
 	} else if addrs, err = look(ctx, host); err != nil {
 		return nil, err
 	}
+	if len(addrs) == 1 && addrs[0] == netip.IPv6Unspecified() {
+		addrs = append(addrs, netip.IPv4Unspecified()) // "[::]:80" is this host, on tcp4 too
+	}
 	var list []netip.AddrPort
 	for _, a := range addrs {
 		if a = a.Unmap().WithZone(""); n.has(a) {
@@ -128,28 +129,3 @@ func (s *Stack) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 
 // tcpAddr returns a as package net has it; the invalid address as no IP.
 func tcpAddr(a netip.AddrPort) *net.TCPAddr { return net.TCPAddrFromAddrPort(a) }
-
-// endpoint returns the endpoint that ip and port stand for, unmapped and without a
-// zone. No IP comes out as the invalid address. A port or an IP that cannot be is
-// refused, as package net does, and not taken for another.
-func endpoint(ip net.IP, port int) (netip.AddrPort, error) {
-	a, ok := netip.AddrFromSlice(ip)
-	if !ok && len(ip) != 0 {
-		return netip.AddrPort{}, &net.AddrError{Err: "non-IP address", Addr: ip.String()}
-	}
-	if port < 0 || port > math.MaxUint16 {
-		return netip.AddrPort{}, syscall.EINVAL
-	}
-	return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
-}
-
-// localEndpoint returns the endpoint of a local address, which is of a TCP or UDP
-// socket; nil is the invalid one.
-func localEndpoint[A net.TCPAddr | net.UDPAddr](a *A) (netip.AddrPort, error) {
-	if a == nil {
-		return netip.AddrPort{}, nil
-	}
-	u := net.UDPAddr(*a)
-	ap, err := endpoint(u.IP, u.Port)
-	return ap, sysError("bind", err)
-}

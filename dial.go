@@ -99,14 +99,19 @@ func (s *Stack) DialTimeout(network, address string, timeout time.Duration) (net
 
 // DialTCP connects as net.DialTCP does. A nil local address is chosen.
 func (s *Stack) DialTCP(network string, local, remote *net.TCPAddr) (*Conn, error) {
-	d := Dialer{Stack: s}
-	if local != nil {
-		d.LocalAddr = local
+	d := Dialer{Stack: s, LocalAddr: netAddr(local)}
+	n, err := parseNetwork(network, tcpNetworks)
+	if err == nil && remote == nil {
+		err = errMissingAddress
 	}
-	if remote == nil {
-		return nil, d.fail(network, nil, errMissingAddress)
+	var c *Conn
+	if err == nil {
+		c, err = d.connect(context.Background(), n, endOf(local), endOf(remote))
 	}
-	return d.dial(context.Background(), network, remote.String())
+	if err != nil {
+		return nil, d.fail(network, netAddr(remote), err)
+	}
+	return c, nil
 }
 
 // fail returns err as a dial returns it. A zero addr is none.
@@ -132,11 +137,11 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 	if err != nil {
 		return nil, unresolved(err)
 	}
-	local, err := d.local()
+	local, err := localEnd[*net.TCPAddr](d.LocalAddr, endOf)
 	if err != nil {
 		return nil, unresolved(err)
 	}
-	if list = sameFamily(list, local.Addr()); len(list) == 0 {
+	if list = fitting(list, local); len(list) == 0 {
 		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
 	}
 	return d.dialList(ctx, n, local, list)
@@ -150,26 +155,21 @@ func (d *Dialer) lookup() lookup {
 	return d.Stack.lookup
 }
 
-// local returns LocalAddr, the invalid address if there is none.
-func (d *Dialer) local() (netip.AddrPort, error) {
-	if d.LocalAddr == nil {
-		return netip.AddrPort{}, nil
+// localEnd returns a LocalAddr, which must be an A, as an end; nil if there is none.
+func localEnd[A net.Addr](a net.Addr, as func(A) *end) (*end, error) {
+	if a == nil {
+		return nil, nil
 	}
-	a, ok := d.LocalAddr.(*net.TCPAddr)
+	typed, ok := a.(A)
 	if !ok {
-		return netip.AddrPort{}, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
+		return nil, &net.AddrError{Err: "mismatched local address type", Addr: a.String()}
 	}
-	return localEndpoint(a)
+	return as(typed), nil
 }
 
-// sameFamily returns the endpoints that can be reached from the local address.
-func sameFamily(list []netip.AddrPort, local netip.Addr) []netip.AddrPort {
-	if !local.IsValid() || local.IsUnspecified() {
-		return list
-	}
-	return slices.DeleteFunc(list, func(a netip.AddrPort) bool {
-		return a.Addr().IsValid() && !a.Addr().IsUnspecified() && a.Addr().Is4() != local.Is4()
-	})
+// fitting returns the endpoints that can be reached from the local end.
+func fitting(list []netip.AddrPort, local *end) []netip.AddrPort {
+	return slices.DeleteFunc(list, func(a netip.AddrPort) bool { return !local.fits(a.Addr()) })
 }
 
 // deadline returns when the dial fails by the Dialer's own fields.
@@ -185,7 +185,7 @@ func (d *Dialer) deadline() time.Time {
 
 // dialList tries the addresses in turn, the time that is left shared between
 // them, and returns the first error if none answers.
-func (d *Dialer) dialList(ctx context.Context, n network, local netip.AddrPort, list []netip.AddrPort) (*Conn, error) {
+func (d *Dialer) dialList(ctx context.Context, n network, local *end, list []netip.AddrPort) (*Conn, error) {
 	var first error
 	for i, remote := range list {
 		c, err := d.dialShare(ctx, n, local, remote, len(list)-i)
@@ -204,30 +204,18 @@ func (d *Dialer) dialList(ctx context.Context, n network, local netip.AddrPort, 
 
 // dialShare dials one address within a 1/share of the time that is left, but
 // at least two seconds, which is time for one retransmission of the SYN.
-func (d *Dialer) dialShare(ctx context.Context, n network, local, remote netip.AddrPort, share int) (*Conn, error) {
+func (d *Dialer) dialShare(ctx context.Context, n network, local *end, remote netip.AddrPort, share int) (*Conn, error) {
 	if end, ok := ctx.Deadline(); ok && share > 1 {
 		left := time.Until(end)
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, min(left, max(left/time.Duration(share), 2*time.Second)))
 		defer cancel()
 	}
-	return d.connect(ctx, n, local, self(n, local.Addr(), remote))
-}
-
-// self replaces an unspecified remote host by the host itself.
-func self(n network, local netip.Addr, a netip.AddrPort) netip.AddrPort {
-	switch {
-	case a.Addr().IsValid() && !a.Addr().IsUnspecified():
-		return a
-	case n == networkTCP6 || n == networkUDP6 || a.Addr().Is6() || !a.Addr().IsValid() && local.Is6():
-		return netip.AddrPortFrom(netip.IPv6Loopback(), a.Port())
-	default:
-		return netip.AddrPortFrom(loopback4, a.Port())
-	}
+	return d.connect(ctx, n, local, endAt(remote))
 }
 
 // connect opens a connection and waits until it is established.
-func (d *Dialer) connect(ctx context.Context, n network, local, remote netip.AddrPort) (*Conn, error) {
+func (d *Dialer) connect(ctx context.Context, n network, local, remote *end) (*Conn, error) {
 	s := d.Stack
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
@@ -236,16 +224,14 @@ func (d *Dialer) connect(ctx context.Context, n network, local, remote netip.Add
 	if err != nil {
 		return nil, err
 	}
-	if local.Addr().IsUnspecified() {
-		local = netip.AddrPortFrom(netip.Addr{}, local.Port())
-	}
-	if local.Addr().IsValid() && !s.owns(local.Addr()) {
-		return nil, sysError("bind", syscall.EADDRNOTAVAIL)
+	from, to, err := s.ends(n, local, remote)
+	if err != nil {
+		return nil, err
 	}
 	// The scheduler prefers the goroutine woken last: without this, two that keep
 	// waking each other would let the others' dials wait for a whole time slice.
 	runtime.Gosched()
-	c, err := s.open(n, local, remote, opt)
+	c, err := s.open(n, from, to, opt)
 	if err != nil {
 		return nil, sysError("connect", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/trivet-net/trivet/engine"
@@ -66,7 +67,9 @@ type ListenConfig struct {
 // Listen listens on a network "tcp", "tcp4" or "tcp6". The address is as in
 // net.Listen: an empty or unspecified host listens on all addresses, port 0
 // is chosen. The context is used to look up the host. No port needs
-// permission. Errors are those of package net: EADDRINUSE, EADDRNOTAVAIL.
+// permission. Errors are those of package net: EADDRINUSE, EADDRNOTAVAIL. Unlike
+// on Linux, EADDRNOTAVAIL is also for the address of a group and for broadcast,
+// here and in Dialer.LocalAddr: no connection can have one (RFC 9293, MUST-57).
 func (lc *ListenConfig) Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	l, err := lc.listen(ctx, network, address)
 	if err != nil {
@@ -83,7 +86,7 @@ func (lc *ListenConfig) listen(ctx context.Context, name, address string) (*List
 	if n.udp() {
 		return nil, listenError(name, net.UDPAddrFromAddrPort(addr), unexpectedAddress(address))
 	}
-	l, err := lc.open(n, addr)
+	l, err := lc.open(n, endAt(addr))
 	if err != nil {
 		return nil, listenError(name, tcpAddr(addr), err)
 	}
@@ -101,8 +104,10 @@ func (lc *ListenConfig) local(ctx context.Context, name, address string) (networ
 	if err != nil {
 		return n, netip.AddrPort{}, listenError(name, nil, err)
 	}
-	return n, list[0], nil
+	return n, list[max(slices.IndexFunc(list, is4), 0)], nil // as package net, IPv4 first
 }
+
+func is4(a netip.AddrPort) bool { return a.Addr().Is4() }
 
 // listenError is what package net returns from listening; nil when err is.
 func listenError(name string, addr net.Addr, err error) error {
@@ -122,24 +127,30 @@ func (s *Stack) Listen(network, address string) (net.Listener, error) {
 // and a chosen port.
 func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) {
 	lc := ListenConfig{Stack: s}
+	n, err := parseNetwork(network, tcpNetworks)
+	if err != nil {
+		return nil, listenError(network, netAddr(addr), err)
+	}
 	if addr == nil {
 		addr = new(net.TCPAddr)
 	}
-	if _, err := localEndpoint(addr); err != nil {
+	l, err := lc.open(n, endOf(addr))
+	if err != nil {
 		return nil, listenError(network, addr, err)
 	}
-	return lc.listen(context.Background(), network, addr.String())
+	return l, nil
 }
 
 // open makes a listener with a part in every shard.
-func (lc *ListenConfig) open(n network, addr netip.AddrPort) (*Listener, error) {
+func (lc *ListenConfig) open(n network, local *end) (*Listener, error) {
 	s := lc.Stack
-	opt, err := s.startOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
+	addr, err := n.listenAt(local)
 	if err != nil {
 		return nil, err
 	}
-	if !addr.Addr().IsValid() || addr.Addr().IsUnspecified() {
-		addr = netip.AddrPortFrom(n.wildcard(), addr.Port())
+	opt, err := s.startOptions(lc.Options, lc.KeepAlive, lc.KeepAliveConfig)
+	if err != nil {
+		return nil, err
 	}
 	l := &Listener{
 		stack: s, network: n,

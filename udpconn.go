@@ -178,22 +178,13 @@ func (addrPortAddr) Network() string { return "udp" }
 // destination returns where a datagram for addr goes. No address is the host
 // itself, as for package net.
 func (c *UDPConn) destination(addr *net.UDPAddr) (netip.AddrPort, error) {
-	if addr == nil {
-		return netip.AddrPort{}, c.checkDestination(netip.AddrPort{})
-	}
 	if err := c.checkConnected(); err != nil {
 		return netip.AddrPort{}, err
 	}
-	to, err := endpoint(addr.IP, addr.Port)
-	switch {
-	case err != nil:
-		return to, sysError("sendto", err)
-	case to.Addr().IsValid():
-		return to, c.checkDestination(to)
-	case c.local.Addr().Is4():
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port()), nil
+	if addr == nil {
+		return netip.AddrPort{}, errMissingAddress
 	}
-	return netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port()), nil
+	return endOf(addr).in(!c.local.Addr().Is4(), "sendto")
 }
 
 // checkDestination refuses what package net does before the kernel sees it.
@@ -204,7 +195,7 @@ func (c *UDPConn) checkDestination(to netip.AddrPort) error {
 	switch {
 	case !to.IsValid():
 		return errMissingAddress
-	case c.local.Addr().Is4() && !to.Addr().Is4():
+	case c.local.Addr().Is4() && !to.Addr().Unmap().Is4():
 		return &net.AddrError{Err: "non-IPv4 address", Addr: to.Addr().String()}
 	}
 	return nil

@@ -34,7 +34,7 @@ func (lc *ListenConfig) listenPacket(ctx context.Context, name, address string) 
 	}
 	opt := udpOptions(lc.Options)
 	opt.ReuseAddr, opt.ReusePort = lc.ReuseAddr, lc.ReusePort
-	c, err := lc.Stack.listenUDP(n, addr, opt)
+	c, err := lc.Stack.listenUDP(n, endAt(addr), opt)
 	if err != nil {
 		return nil, listenError(name, net.UDPAddrFromAddrPort(addr), err)
 	}
@@ -56,19 +56,15 @@ func (s *Stack) ListenPacket(network, address string) (net.PacketConn, error) {
 // addresses and a chosen port.
 func (s *Stack) ListenUDP(network string, addr *net.UDPAddr) (*UDPConn, error) {
 	n, err := parseNetwork(network, udpNetworks)
+	if err != nil {
+		return nil, listenError(network, netAddr(addr), err)
+	}
 	if addr == nil {
 		addr = new(net.UDPAddr)
 	}
-	var a netip.AddrPort
-	if err == nil {
-		a, err = localEndpoint(addr)
-	}
-	var c *UDPConn
-	if err == nil {
-		c, err = s.listenUDP(n, a, engine.UDPOptions{})
-	}
+	c, err := s.listenUDP(n, endOf(addr), engine.UDPOptions{})
 	if err != nil {
-		return nil, &net.OpError{Op: "listen", Net: network, Addr: addr, Err: err}
+		return nil, listenError(network, addr, err)
 	}
 	return c, nil
 }
@@ -87,7 +83,7 @@ func (s *Stack) ListenMulticastUDP(network string, l link.Link, group *net.UDPAd
 	if err != nil {
 		return fail(err)
 	}
-	addr, err := localEndpoint(group)
+	addr, err := endOf(group).in(n.six(endOf(group)), "bind")
 	if err != nil {
 		return fail(err)
 	}
@@ -112,20 +108,20 @@ func (s *Stack) ListenMulticastUDP(network string, l link.Link, group *net.UDPAd
 // listenUDP opens a socket for datagrams from anybody. With a group for an
 // address it listens on all of the family, and shares its port, as package net
 // has it.
-func (s *Stack) listenUDP(n network, addr netip.AddrPort, opt engine.UDPOptions) (*UDPConn, error) {
-	a := addr.Addr().Unmap().WithZone("")
-	switch {
-	case !a.IsValid() || a.IsUnspecified():
-		a = n.wildcard()
-	case !n.has(a):
-		return nil, &net.AddrError{Err: errNoSuitableAddress, Addr: a.String()}
-	case a.IsMulticast():
+func (s *Stack) listenUDP(n network, local *end, opt engine.UDPOptions) (*UDPConn, error) {
+	if local.ip.IsMulticast() {
 		opt.ReuseAddr = true
-		if a = netip.IPv4Unspecified(); !addr.Addr().Unmap().Is4() {
-			a = netip.IPv6Unspecified()
+		a, err := (&end{port: local.port}).in(n.six(local), "bind")
+		if err != nil {
+			return nil, err
 		}
+		return s.openUDP(n, a, opt)
 	}
-	return s.openUDP(n, netip.AddrPortFrom(a, addr.Port()), opt)
+	a, err := n.listenAt(local)
+	if err != nil {
+		return nil, err
+	}
+	return s.openUDP(n, a, opt)
 }
 
 func (s *Stack) openUDP(n network, addr netip.AddrPort, opt engine.UDPOptions) (*UDPConn, error) {
@@ -167,20 +163,19 @@ func (s *Stack) eachShard(n network, port uint16, open func(*engine.Engine, tcp.
 // DialUDP opens a connected socket as net.DialUDP does. A nil local address is
 // chosen.
 func (s *Stack) DialUDP(network string, local, remote *net.UDPAddr) (*UDPConn, error) {
-	d := Dialer{Stack: s}
-	if local != nil {
-		d.LocalAddr = local
-	}
+	d := Dialer{Stack: s, LocalAddr: netAddr(local)}
 	n, err := parseNetwork(network, udpNetworks)
-	switch {
-	case err != nil && remote == nil:
-		return nil, d.fail(network, nil, err)
-	case err != nil:
-		return nil, d.fail(network, remote, err)
-	case remote == nil:
-		return nil, d.fail(network, nil, errMissingAddress)
+	if err == nil && remote == nil {
+		err = errMissingAddress
 	}
-	return d.dialUDP(context.Background(), n, remote.String())
+	var c *UDPConn
+	if err == nil {
+		c, err = d.connectUDP(context.Background(), n, endOf(local), endOf(remote))
+	}
+	if err != nil {
+		return nil, d.fail(network, netAddr(remote), err)
+	}
+	return c, nil
 }
 
 // dialUDP opens a socket that is connected to the first of the addresses that can
@@ -199,22 +194,16 @@ func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPCo
 	if err != nil {
 		return nil, unresolved(err)
 	}
-	local := netip.AddrPort{}
-	if d.LocalAddr != nil {
-		a, ok := d.LocalAddr.(*net.UDPAddr)
-		if !ok {
-			return nil, unresolved(&net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()})
-		}
-		if local, err = localEndpoint(a); err != nil {
-			return nil, unresolved(err)
-		}
+	local, err := localEnd[*net.UDPAddr](d.LocalAddr, endOf)
+	if err != nil {
+		return nil, unresolved(err)
 	}
-	if list = sameFamily(list, local.Addr()); len(list) == 0 {
+	if list = fitting(list, local); len(list) == 0 {
 		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
 	}
 	var first error
 	for _, remote := range list {
-		c, err := d.connectUDP(ctx, n, local, self(n, local.Addr(), remote))
+		c, err := d.connectUDP(ctx, n, local, endAt(remote))
 		if err == nil {
 			return c, nil
 		}
@@ -225,12 +214,16 @@ func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPCo
 	return nil, first
 }
 
-func (d *Dialer) connectUDP(ctx context.Context, n network, local, remote netip.AddrPort) (*UDPConn, error) {
+func (d *Dialer) connectUDP(ctx context.Context, n network, local, remote *end) (*UDPConn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}
-	c, err := d.Stack.eachShard(n, local.Port(), func(e *engine.Engine, now tcp.Time) (*engine.UDPSocket, error) {
-		return e.DialUDP(now, local, remote, udpOptions(d.Options))
+	from, to, err := d.Stack.ends(n, local, remote)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.Stack.eachShard(n, from.Port(), func(e *engine.Engine, now tcp.Time) (*engine.UDPSocket, error) {
+		return e.DialUDP(now, from, to, udpOptions(d.Options))
 	})
 	switch err {
 	case nil:

@@ -64,13 +64,13 @@ func (s *UDPSocket) destination(to netip.AddrPort) (t wire.FourTuple, err error)
 		return s.tuple, nil
 	case !to.Addr().IsValid():
 		return t, syscall.EDESTADDRREQ
-	case to.Port() == 0:
-		return t, syscall.EINVAL
 	}
 	t = wire.FourTuple{
 		RemoteAddr: hostAddr(to.Addr().Unmap().WithZone("")), RemotePort: to.Port(), LocalPort: s.tuple.LocalPort,
 	}
 	switch {
+	case s.takes(&t.RemoteAddr) && to.Port() == 0:
+		return t, syscall.EINVAL
 	case s.takes(&t.RemoteAddr):
 		return t, nil
 	case s.v6: // an IPv4 address, which such a socket holds for a mapped one
