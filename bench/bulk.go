@@ -21,7 +21,8 @@ func bulkWorkloads() []workload {
 		list = append(list, workload{
 			name:     fmt.Sprintf("bulk/streams=%d", streams),
 			about:    "one way as fast as it goes, packets of 1500 bytes, checksums made and checked",
-			variants: []string{"gvisor", "gvisor/sgso+gro", "kernel", "trivet"},
+			variants: []string{"gvisor", "gvisor/sgso+gro", "lwip", "kernel", "trivet"},
+			lwip:     lwipTask{name: "bulk", count: streams},
 			metrics:  bulkMetrics(goal{factor: 4}, goal{value: 1}),
 			run:      func(s settings) (result, error) { return bulk(s, mtu1500, streams) },
 		})

@@ -113,6 +113,9 @@ func (o order) run() (result, error) {
 			}
 			defer pprof.StopCPUProfile()
 		}
+		if o.Settings.Variant == "lwip" {
+			return w.lwip.run(o.Settings, w.needRoot)
+		}
 		return w.run(o.Settings)
 	}
 	return nil, fmt.Errorf("no workload %q", o.Workload)

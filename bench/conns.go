@@ -12,8 +12,9 @@ func connsWorkloads() []workload {
 	return []workload{
 		{
 			name: "conns/10k", about: "10,000 idle connections, each used for one byte both ways; per pair of ends",
-			variants: variants, metrics: connsMetrics(goal{value: 2000}, goal{}),
-			run: func(s settings) (result, error) { return conns(s, 10000, false) },
+			variants: []string{"gvisor", "lwip", "trivet"}, metrics: connsMetrics(goal{value: 2000}, goal{}),
+			lwip: lwipTask{name: "idle", count: 10000},
+			run:  func(s settings) (result, error) { return conns(s, 10000, false) },
 		}, {
 			name: "conns/10k/reading", about: "the same with a Read waiting at both ends",
 			variants: variants, metrics: connsMetrics(goal{}, goal{value: 8000}),

@@ -18,7 +18,8 @@ func crrWorkloads() []workload {
 			list = append(list, workload{
 				name:     fmt.Sprintf("crr/parallel=%d/closes=%s", parallel, closer),
 				about:    "connect, one byte each way, close by the one named, then by the other",
-				variants: []string{"gvisor", "gvisor/inline", "kernel", "trivet"},
+				variants: []string{"gvisor", "gvisor/inline", "lwip", "kernel", "trivet"},
+				lwip:     lwipTask{name: "crr", count: parallel, closes: closer},
 				metrics: []metric{
 					{name: "rate", unit: "1/s", more: true},
 					{name: "cpu", unit: "CPU us", goal: goal{value: 40}},

@@ -1,5 +1,5 @@
-// Command bench measures Trivet, gVisor's netstack and the kernel's TCP side by
-// side: the same workload in each, in turn, each run in a process of its own.
+// Command bench measures Trivet, gVisor's netstack, lwIP and the kernel's TCP side
+// by side: the same workload in each, in turn, each run in a process of its own.
 //
 //	cd bench && go run . all
 //	cd bench && go run . rr crr -n 3

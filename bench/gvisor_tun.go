@@ -44,12 +44,27 @@ const vnetSize = 10
 // and TSO if vnet; gVisor's own (fdbased) offers them on packet sockets only.
 type gvisorDevice struct {
 	gvisorLink
+	file *os.File // keeps fd open
 	fd   int
 	vnet bool
 }
 
-// openGvisorDevice opens a device with the kernel at clientIP.
 func openGvisorDevice(vnet bool) (*gvisorDevice, error) {
+	f, err := openRawDevice(vnet)
+	if err != nil {
+		return nil, err
+	}
+	d := &gvisorDevice{gvisorLink: gvisorLink{mtu: 1500}, file: f, fd: int(f.Fd()), vnet: vnet}
+	if vnet {
+		// TX offload is not declared: it would leave SYNs, which have no
+		// segment size, without a checksum.
+		d.gso, d.caps = stack.HostGSOSupported, stack.CapabilityRXChecksumOffload
+	}
+	return d, nil
+}
+
+// openRawDevice opens a device, which blocks, with the kernel at clientIP.
+func openRawDevice(vnet bool) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("open /dev/net/tun", err)
@@ -59,12 +74,8 @@ func openGvisorDevice(vnet bool) (*gvisorDevice, error) {
 		return nil, err
 	}
 	flags := uint16(unix.IFF_TUN | unix.IFF_NO_PI)
-	d := &gvisorDevice{gvisorLink: gvisorLink{mtu: 1500}, fd: fd, vnet: vnet}
 	if vnet {
 		flags |= unix.IFF_VNET_HDR
-		// TX offload is not declared: it would leave SYNs, which have no
-		// segment size, without a checksum.
-		d.gso, d.caps = stack.HostGSOSupported, stack.CapabilityRXChecksumOffload
 	}
 	ifr.SetUint16(flags)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
@@ -75,7 +86,7 @@ func openGvisorDevice(vnet bool) (*gvisorDevice, error) {
 			return nil, os.NewSyscallError("TUNSETOFFLOAD", err)
 		}
 	}
-	return d, ipConfigure(ifr.Name(), clientIP+"/24")
+	return os.NewFile(uintptr(fd), ifr.Name()), ipConfigure(ifr.Name(), clientIP+"/24")
 }
 
 // receive reads packets and hands them up.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const help = `Measure Trivet, gVisor's netstack and the kernel's TCP side by side.
+const help = `Measure Trivet, gVisor's netstack, lwIP and the kernel's TCP side by side.
 
 Usage: go run . [flags] all | WORKLOAD...
 
@@ -31,7 +31,8 @@ Examples:
   go run . soak -t 10s -strict     the soak in short; its status is the verdict
 
 The TUN workloads need root and the program ip; they run in network namespaces
-that are made for them and go with them. Without root they are skipped.
+that are made for them and go with them. Without root they are skipped. lwIP is
+compiled in with gcc from Debian's package liblwip-dev; without them it is left out.
 
 Flags:
 `

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,11 +23,22 @@ func measure(list []workload, o options) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	lwip, err := os.MkdirTemp("", "bench-lwip")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(lwip)
+	base := settings{Time: o.time, Executor: self}
+	if wants(list, o, "lwip") {
+		if base.LwIP, err = buildLwIP(lwip); err != nil {
+			progress("without lwip: %v", err)
+		}
+	}
 	var rows []row
 	for i, w := range list {
 		r := row{workload: w, values: map[string]map[string][]float64{}, failures: map[string]int{}}
 		for _, v := range w.variants {
-			if strings.HasPrefix(v, o.only) {
+			if strings.HasPrefix(v, o.only) && (v != "lwip" || base.LwIP != "") {
 				r.variants = append(r.variants, v)
 			}
 		}
@@ -35,14 +47,20 @@ func measure(list []workload, o options) ([]row, error) {
 			r.skipped = "needs root"
 			progress("  skipped: %s", r.skipped)
 		} else {
-			r.measure(self, o)
+			r.measure(base, o)
 		}
 		rows = append(rows, r)
 	}
 	return rows, nil
 }
 
-func (r *row) measure(self string, o options) {
+// wants reports whether a variant is to be measured in one of the workloads.
+func wants(list []workload, o options, variant string) bool {
+	return strings.HasPrefix(variant, o.only) &&
+		slices.ContainsFunc(list, func(w workload) bool { return slices.Contains(w.variants, variant) })
+}
+
+func (r *row) measure(base settings, o options) {
 	w := r.workload
 	rounds := o.rounds
 	if w.rounds > 0 {
@@ -50,7 +68,8 @@ func (r *row) measure(self string, o options) {
 	}
 	for round := range rounds {
 		for _, v := range r.variants {
-			ord := order{Workload: w.name, Settings: settings{Time: o.time, Variant: v, Executor: self}}
+			ord := order{Workload: w.name, Settings: base}
+			ord.Settings.Variant = v
 			if o.profile != "" && round == rounds-1 {
 				ord.Profile = filepath.Join(o.profile, strings.ReplaceAll(w.name+" "+v, "/", "_")+".pprof")
 			}

@@ -17,7 +17,8 @@ func rrWorkloads() []workload {
 		list = append(list, workload{
 			name:     fmt.Sprintf("rr/pairs=%d", n),
 			about:    "one byte there and one back, on each connection in turn",
-			variants: []string{"gvisor", "gvisor/inline", "kernel", "trivet"},
+			variants: []string{"gvisor", "gvisor/inline", "lwip", "kernel", "trivet"},
+			lwip:     lwipTask{name: "rr", count: n},
 			metrics: []metric{
 				{name: "rate", unit: "1/s", more: true},
 				{name: "p50", unit: "p50 us"},

@@ -12,7 +12,7 @@ import (
 // that did best in the row; JSON has all.
 func printTable(w io.Writer, rows []row) {
 	var notes []string
-	fmt.Fprint(w, "| workload | | gVisor | kernel | Trivet | Trivet / gVisor | goal |\n|---|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "| workload | | gVisor | lwIP | kernel | Trivet | Trivet / gVisor | goal |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range rows {
 		r := &rows[i]
 		name := r.workload.name
@@ -27,8 +27,8 @@ func printTable(w io.Writer, rows []row) {
 				cell = ""
 			}
 			verdict, _ := r.verdict(m)
-			fmt.Fprintf(w, "| %s | %s | %s | %v | %v | %s | %s |\n", cell, m.unit,
-				r.gvisorText(m), r.summary("kernel", m.name), r.summary("trivet", m.name), r.ratioText(m), verdict)
+			fmt.Fprintf(w, "| %s | %s | %s | %v | %v | %v | %s | %s |\n", cell, m.unit,
+				r.gvisorText(m), r.summary("lwip", m.name), r.summary("kernel", m.name), r.summary("trivet", m.name), r.ratioText(m), verdict)
 		}
 	}
 	list(w, "Notes", notes)

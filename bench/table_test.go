@@ -12,20 +12,21 @@ func TestPrintTable(t *testing.T) {
 			{name: "cpu", unit: "us", goal: goal{value: 5}},
 			{name: "allocs", unit: "allocs"},
 		}},
-		variants: []string{"gvisor", "gvisor/inline", "kernel", "trivet"},
+		variants: []string{"gvisor", "gvisor/inline", "lwip", "kernel", "trivet"},
 		values:   map[string]map[string][]float64{},
 		failures: map[string]int{"trivet: it fell over": 2},
 	}
 	r.add("gvisor", result{"rate": 10, "cpu": 20, "allocs": 14})
 	r.add("gvisor/inline", result{"rate": 20, "cpu": 30, "allocs": 14})
+	r.add("lwip", result{"rate": 5, "cpu": 70})
 	r.add("kernel", result{"rate": 30})
 	r.add("trivet", result{"rate": 60, "cpu": 4, "allocs": 0})
 	var b strings.Builder
 	printTable(&b, []row{r})
 	for _, want := range []string{
-		"| w | 1/s | 20.0 inline | 30.0 | 60.0 | 3.00x | >= 4.00x: missed at 60.0, 3.00x |",
-		"|  | us | 20.0 | - | 4.00 | 5.00x | <= 5.00: met |",
-		"|  | allocs | 14.0 | - | 0 | > 10000x |  |",
+		"| w | 1/s | 20.0 inline | 5.00 | 30.0 | 60.0 | 3.00x | >= 4.00x: missed at 60.0, 3.00x |",
+		"|  | us | 20.0 | 70.0 | - | 4.00 | 5.00x | <= 5.00: met |",
+		"|  | allocs | 14.0 | - | - | 0 | > 10000x |  |",
 		"Goals missed: 2\n- w failed 2 times: trivet: it fell over\n- w, 1/s:",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -33,8 +33,12 @@ func tunWorkloads() []workload {
 		send, receive float64
 	}{{"vnet", 0.25, 0.30}, {"plain", 3.5, 2.0}}
 	var list []workload
-	add := func(name, about string, metrics []metric, run func(settings, bool) (result, error)) {
+	add := func(name, about string, metrics []metric, lwip lwipTask, run func(settings, bool) (result, error)) {
 		for _, d := range devices {
+			variants := []string{"gvisor", "trivet"}
+			if d.name == "plain" && lwip != (lwipTask{}) {
+				variants = []string{"gvisor", "lwip", "trivet"}
+			}
 			m := append([]metric(nil), metrics...)
 			switch name {
 			case "send":
@@ -44,7 +48,7 @@ func tunWorkloads() []workload {
 			}
 			list = append(list, workload{
 				name: "tun/" + d.name + "/" + name, about: about, needRoot: true,
-				variants: []string{"gvisor", "trivet"}, metrics: m,
+				variants: variants, metrics: m, lwip: lwip,
 				run: func(s settings) (result, error) { return run(s, d.name == "vnet") },
 			})
 		}
@@ -52,17 +56,19 @@ func tunWorkloads() []workload {
 	flow := []metric{
 		{name: "rate", unit: "Gbit/s", more: true}, {name: "cpu", unit: "own CPU s/GB"}, {name: "allocs", unit: "allocs/MB"},
 	}
-	add("send", "one stream from the stack to the kernel over a TUN device, MTU 1500", flow, tunSend)
-	add("receive", "one stream from the kernel to the stack", flow, tunReceive)
+	add("send", "one stream from the stack to the kernel over a TUN device, MTU 1500", flow, lwipTask{name: "send", count: 1}, tunSend)
+	add("receive", "one stream from the kernel to the stack", flow, lwipTask{name: "receive", count: 1}, tunReceive)
 	add("rr", "one byte to the kernel and back", []metric{
 		{name: "rate", unit: "1/s", more: true},
 		{name: "p50", unit: "p50 us", goal: goal{value: 50}},
 		{name: "p99", unit: "p99 us"},
 		{name: "cpu", unit: "own CPU us"},
-	}, tunRR)
+	}, lwipTask{name: "ask", count: 1}, tunRR)
 	churned := []metric{{name: "rate", unit: "1/s", more: true}, {name: "cpu", unit: "own CPU us"}, {name: "allocs", unit: "allocs"}}
-	add("crr-dial", "16 at once: the stack connects to the kernel, a byte each way, the kernel closes first", churned, tunCRR)
-	add("crr-accept", "16 at once: the kernel connects to the stack, which closes first", churned[:2], tunAccept)
+	add("crr-dial", "16 at once: the stack connects to the kernel, a byte each way, the kernel closes first", churned,
+		lwipTask{name: "dial", count: tunParallel}, tunCRR)
+	add("crr-accept", "16 at once: the kernel connects to the stack, which closes first", churned[:2],
+		lwipTask{}, tunAccept)
 	return list
 }
 
@@ -77,18 +83,23 @@ func openTun(s settings, vnet bool) (h tunHost, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return h, startKernelSide(s)
+}
+
+// startKernelSide starts the kernel's services.
+func startKernelSide(s settings) error {
 	peer := exec.Command(s.Executor, childArg, "serve")
 	peer.Stderr = os.Stderr
 	out, err := peer.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	peer.SysProcAttr = diesWithParent()
 	if err := peer.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = bufio.NewReader(out).ReadString('\n') // it listens
-	return h, err
+	return err
 }
 
 func tunDial(s settings, vnet bool, port int) ([]net.Conn, error) {
@@ -171,7 +182,9 @@ func tunAccept(s settings, vnet bool) (result, error) {
 	}
 	go answer(l, false)
 	start := now()
-	out, err := exec.Command(s.Executor, childArg, "churn", s.Time.String()).Output()
+	cmd := exec.Command(s.Executor, childArg, "churn", s.Time.String())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
 	used := start.since()
 	if err != nil {
 		return nil, fmt.Errorf("the kernel's side: %w", err)

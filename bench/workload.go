@@ -7,6 +7,7 @@ type settings struct {
 	Time     time.Duration // of one measurement without a number of operations
 	Variant  string
 	Executor string // path of this program, for helpers in processes of their own
+	LwIP     string // path of lwIP's host
 }
 
 // result holds the values of one run by the name of the metric.
@@ -50,7 +51,8 @@ type workload struct {
 	rounds   int      // at most; 0: as many as asked for
 	needRoot bool     // runs in a network namespace of its own
 	metrics  []metric
-	run      func(settings) (result, error)
+	lwip     lwipTask                       // for the variant lwip
+	run      func(settings) (result, error) // for the others
 }
 
 // all is every workload, in the order of the table.
