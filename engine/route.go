@@ -186,9 +186,11 @@ func (n *network) owner(a *wire.Addr) *Interface {
 }
 
 // find returns the interface by which packets for a leave; nil when there is
-// none. The host's own addresses are reached through the loopback interface.
+// none. The host's own addresses are reached through the loopback interface, and
+// loopback addresses by no other way, whatever the routes say (RFC 1122, Section
+// 3.2.1.3; RFC 4291, Section 2.5.3).
 func (n *network) find(a *wire.Addr) *Interface {
-	if n.isOwn(a) {
+	if n.isOwn(a) || isLoopback(a) {
 		return n.loopback
 	}
 	ip := a.Netip()

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
 
@@ -113,6 +114,31 @@ func TestRoutes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC 1122, Section 3.2.1.3, and RFC 4291, Section 2.5.3: packets for a loopback
+// address never leave the host, not even one that has no loopback interface and a
+// route to everywhere.
+func TestLoopbackStays(t *testing.T) {
+	h := newHost(t, Config{}, addrA, addrA6)
+	h.e.RemoveInterface(9)
+	for _, prefix := range []string{"0.0.0.0/0", "::/0"} {
+		if err := h.e.AddRoute(netip.MustParsePrefix(prefix), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, to := range []string{"127.0.0.1:80", "127.5.6.7:80", "[::1]:80"} {
+		remote := netip.MustParseAddrPort(to)
+		if _, err := h.e.Dial(h.now, netip.AddrPort{}, remote, tcp.Options{}); err != syscall.ENETUNREACH {
+			t.Errorf("Dial(%s) = %v, want ENETUNREACH", to, err)
+		}
+		if s, err := h.e.ListenUDP(h.now, netip.AddrPort{}, UDPOptions{}); err != nil {
+			t.Error(err)
+		} else if err = s.Send(h.now, []byte("x"), remote); err != syscall.ENETUNREACH {
+			t.Errorf("Send to %s = %v, want ENETUNREACH", to, err)
+		}
+	}
+	h.none()
 }
 
 // What cannot be answered for want of a route is counted.
