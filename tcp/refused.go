@@ -86,7 +86,7 @@ func (c *Conn) takeBack(start seqnum.Value) seqnum.Value {
 	if b.n == 0 {
 		c.sent = nil
 	} else {
-		b.settled, b.lostFrom = before(b.settled, nxt), before(b.lostFrom, nxt)
+		b.settled, b.lostFrom = seqnum.Min(b.settled, nxt), seqnum.Min(b.lostFrom, nxt)
 	}
 	if c.rtt.timing && nxt.Less(c.rtt.seq) {
 		c.rtt.cancel()
@@ -97,20 +97,12 @@ func (c *Conn) takeBack(start seqnum.Value) seqnum.Value {
 	if l := &c.loss; nxt.Less(l.tlp.end) {
 		l.tlp = tailProbe{}
 	}
-	c.loss.recover = before(c.loss.recover, nxt)
-	c.usage.end = before(c.usage.end, nxt)
-	c.ecn.end = before(c.ecn.end, nxt)
-	c.rtt.next = before(c.rtt.next, nxt)
+	c.loss.recover = seqnum.Min(c.loss.recover, nxt)
+	c.usage.end = seqnum.Min(c.usage.end, nxt)
+	c.ecn.end = seqnum.Min(c.ecn.end, nxt)
+	c.rtt.next = seqnum.Min(c.rtt.next, nxt)
 	c.loss.prr.out = max(0, c.loss.prr.out-int32(old.Diff(nxt)))
 	return nxt
-}
-
-// before returns the earlier of two sequence numbers.
-func before(a, b seqnum.Value) seqnum.Value {
-	if a.Less(b) {
-		return a
-	}
-	return b
 }
 
 // loseRefused marks what went again, or what later data went past, as lost once
