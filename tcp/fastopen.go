@@ -244,7 +244,8 @@ func (c *Conn) synMSS() uint16 {
 // and SentAt.
 func (c *Conn) AcceptFast(now Time, cfg *Config, h *Handshake, syn *wire.Segment, cookie wire.FastOpen) {
 	c.begin(cfg, &h.Open)
-	c.passive, c.early = true, true
+	c.openPassively(now)
+	c.early = true
 	c.snd.una, c.snd.nxt, c.snd.small = h.ISS, h.ISS, h.ISS
 	c.learnPeer(now, h.IRS, &h.Peer)
 	c.ecn.on, c.ecn.end = h.ECN, h.ISS
@@ -254,8 +255,6 @@ func (c *Conn) AcceptFast(now Time, cfg *Config, h *Handshake, syn *wire.Segment
 	if cookie.Present {
 		c.fast = &fastOpen{option: cookie}
 	}
-	c.cfg.Counters.PassiveOpens++
-	c.state = StateSynReceived // the listener told the trace already
 	c.wants.syn = true
 	c.count.segsIn = 1
 	if syn.PayloadLen > 0 {

@@ -193,6 +193,9 @@ func TestFastOpenPassive(t *testing.T) {
 	if r := d.c.Ready(); r&(Readable|Writable|Connected) != Readable|Writable|Connected {
 		t.Errorf("Ready = %v", r)
 	}
+	if i := d.c.Info(d.now.Add(time.Second)); i.InState != time.Second {
+		t.Errorf("in SYN-RECEIVED for %v after 1 s", i.InState)
+	}
 	p := make([]byte, 10)
 	if n, err := d.c.Read(d.now, p); err != nil || string(p[:n]) != "hello" {
 		t.Errorf("Read = %q, %v", p[:n], err)

@@ -78,7 +78,7 @@ func (c *Conn) Dial(now Time, cfg *Config, o *Open) {
 // listener. The segment that completes the handshake goes to Input next.
 func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	c.begin(cfg, &h.Open)
-	c.passive = true
+	c.openPassively(now)
 	c.snd.una, c.snd.nxt = h.ISS, h.ISS.Add(1)
 	c.snd.small = h.ISS
 	c.learnPeer(now, h.IRS, &h.Peer)
@@ -95,8 +95,6 @@ func (c *Conn) Accept(now Time, cfg *Config, h *Handshake) {
 	if h.SentAt != 0 && h.Retransmits == 0 {
 		c.rtt.start(h.SentAt, c.snd.nxt)
 	}
-	c.cfg.Counters.PassiveOpens++
-	c.state = StateSynReceived // the listener told the trace already
 	// Should the next segment not complete the handshake after all, the
 	// SYN,ACK goes out again.
 	c.rtt.backoff = uint8(h.Retransmits)

@@ -83,8 +83,8 @@ func Legal(from, to State) bool {
 	return from < numStates && to < numStates && edges[from]&(1<<to) != 0
 }
 
-// setState is the only writer of c.state. Leaving the table of legal edges is
-// a broken invariant.
+// setState goes to another state and tells the trace. Leaving the table of legal
+// edges is a broken invariant. Only openPassively writes c.state besides.
 func (c *Conn) setState(now Time, to State, rule Rule) {
 	from := c.state
 	if !Legal(from, to) {
@@ -95,4 +95,12 @@ func (c *Conn) setState(now Time, to State, rule Rule) {
 	if c.cfg.Trace != nil {
 		c.cfg.Trace(&Event{Time: now, Kind: EventState, Tuple: c.id, From: from, To: to, Rule: rule})
 	}
+}
+
+// openPassively begins in SYN-RECEIVED, of which the listener told the trace when
+// the SYN came.
+func (c *Conn) openPassively(now Time) {
+	c.passive = true
+	c.state, c.count.stateAt = StateSynReceived, now
+	c.cfg.Counters.PassiveOpens++
 }
