@@ -2,9 +2,10 @@ package tcp
 
 import "time"
 
-// Config is what all connections of a host share. A Conn keeps the pointer and
-// never writes through it, but for Counters; it must not change while
-// connections use it. NewConfig makes one that is ready for use.
+// Config is what all connections of one engine share. A Conn keeps the pointer: the
+// settings must not change while connections use them. Connections write through it
+// what they count and what they keep for one another, so that those of two
+// goroutines need two. NewConfig makes one that is ready for use.
 type Config struct {
 	// MinRTO is what the retransmission time-out is at least above the smoothed
 	// round-trip time, for a peer that delays its ACKs, and MaxRTO what it is at
@@ -13,12 +14,13 @@ type Config struct {
 
 	// SynRetries is how often a SYN is sent again before an active open gives
 	// up (tcp_syn_retries). Zero: 6, which with the doubling from 1 s takes
-	// 127 s.
+	// 127 s. Negative: never.
 	SynRetries int
 	// Retries is how often data is sent again before the connection is given
-	// up, RFC 9293's R2 (tcp_retries2). Zero: 15.
+	// up, RFC 9293's R2 (tcp_retries2). Zero: 15. Negative: never.
 	Retries int
-	// OrphanRetries replaces Retries once no user owns the connection. Zero: 8.
+	// OrphanRetries replaces Retries once no user owns the connection
+	// (tcp_orphan_retries). Zero: 8. Negative: never.
 	OrphanRetries int
 
 	// DelayedAck is how long an acknowledgement may wait for company, under 500

@@ -24,7 +24,8 @@
 // so that a simulation replays a connection exactly. A Conn is not safe for
 // concurrent use. Package engine keeps many of them, with what lies around:
 // listeners, half-open connections, TIME-WAIT, ports, IP and ICMP. A passive
-// open begins there too; its handshake ends in Conn.Accept.
+// open begins there too; its handshake ends in Conn.Accept, or with Fast Open in
+// Conn.AcceptFast.
 //
 // The contract, in short:
 //
@@ -46,12 +47,12 @@
 // abort, status, input with its checks (synsent, ack, text), timers; then one
 // for each concern: rtt (RFC 6298); loss with scoreboard, sack (RFC 2018 and
 // 2883), rack and tlp (RFC 8985), prr (RFC 9937), newreno (RFC 6582) and undo
-// (RFC 5682 and 4015); rate, the delivery rate, and pacing; congestion with reno, cubic (RFC
-// 9438), hystart (RFC 9406) and bbr (draft-ietf-ccwg-bbr); reassembly (with RFC
-// 2018 and 2883), options (RFC 7323), ecn (RFC 3168), mtuprobe (RFC 4821), fastopen
-// (RFC 7413), and the buffers.
+// (RFC 5682 and 4015); rate, the delivery rate, and pacing; congestion with reno,
+// cubic (RFC 9438), hystart (RFC 9406) and bbr (draft-ietf-ccwg-bbr); reassembly
+// (with RFC 2018 and 2883), options (RFC 7323), ecn (RFC 3168), mtuprobe (RFC
+// 4821), fastopen (RFC 7413), and the buffers.
 //
-// Known limits: there is no AccECN (RFC 9768). Urgent text stays in the stream, and nobody is told
-// of it. Where deployed stacks depart from the standards on purpose, so does
-// this one, and says so at the place.
+// Known limits: there is no AccECN (RFC 9768). Urgent text stays in the stream;
+// Info says where it ends, but nobody is woken for it. Where deployed stacks depart
+// from the standards on purpose, so does this one, and says so at the place.
 package tcp

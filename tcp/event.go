@@ -22,7 +22,7 @@ const (
 	// EventCall: the user called what Call names; N bytes were moved, and Err
 	// is what the call returned.
 	EventCall
-	// EventDrop: a packet or segment was dropped; Rule says why.
+	// EventDrop: a segment was dropped, as Rule says, or a packet, as Drop says.
 	EventDrop
 )
 

@@ -124,8 +124,7 @@ func (b *scoreboard) forget() {
 }
 
 // takeSack takes the SACK blocks of seg. Blocks that cannot be true are
-// ignored; the first may report a duplicate (RFC 2883, Section 5). prior is
-// SND.UNA before this segment.
+// ignored; the first may report a duplicate (RFC 2883, Section 5).
 func (c *Conn) takeSack(seg *wire.Segment, d *delivery) {
 	blocks := seg.Options.SACK[:seg.Options.NumSACK]
 	if len(blocks) > 0 && c.duplicateReport(seg.Ack, blocks) {

@@ -25,9 +25,9 @@ func (c *Conn) Write(now Time, p []byte) (int, error) { return c.Send(now, p, 0)
 
 // Send queues as much of p as fits; n < len(p) comes with syscall.EAGAIN, and
 // the flags are then without effect. RFC 9293, Section 3.10.2, SEND, as sockets
-// have it: before the handshake is over it returns EAGAIN, unless Fast Open
-// lets text go with the SYN, after CloseWrite or
-// the end of the connection EPIPE, and a pending error once.
+// have it: before the handshake is over it returns EAGAIN, unless Fast Open lets
+// text go with the SYN; after CloseWrite or the end of the connection, EPIPE; and a
+// pending error once.
 func (c *Conn) Send(now Time, p []byte, flags SendFlags) (int, error) {
 	c.wake()
 	n, err := c.write(p, flags)

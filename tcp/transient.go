@@ -11,8 +11,8 @@ import (
 // connections of a host with many are at rest; and those that are not, share
 // what is in the cache already.
 //
-// Every procedure on a Conn that may change something begins with wake and ends
-// with rest.
+// Every procedure on a Conn that may write to the transient begins with wake and
+// ends with rest.
 type transient struct {
 	timers  [numTimers]Time // but that of keep-alive
 	rtoAt   Time            // when the retransmission time-out is due, whichever timer runs; 0: never
