@@ -20,14 +20,20 @@ const tsIdle = 24 * 24 * time.Hour
 // each (RFC 7323, Section 3.2), SACK blocks while data is missing (RFC 2018,
 // Section 4).
 func (c *Conn) fillOptions(now Time, o *wire.Options) {
-	room := 4
 	if c.ts.on {
 		o.HasTS, o.TSVal, o.TSEcr = true, TSVal(now, c.ts.offset), c.ts.recent
-		room = 3
 	}
 	if c.sacking() {
-		c.ooo.blocks(o, room)
+		c.ooo.blocks(o, c.sackRoom())
 	}
+}
+
+// sackRoom is how many SACK blocks fit into the options (RFC 2018, Section 3).
+func (c *Conn) sackRoom() int {
+	if c.ts.on {
+		return 3
+	}
+	return 4
 }
 
 // sacking reports whether the next segment carries SACK blocks.
@@ -43,11 +49,7 @@ func (c *Conn) dataMSS() int {
 	if c.ooo.hasDup {
 		blocks++
 	}
-	most := 4
-	if c.ts.on {
-		most = 3
-	}
-	return max(c.snd.mss-4-8*min(blocks, most), 1)
+	return max(c.snd.mss-4-8*min(blocks, c.sackRoom()), 1)
 }
 
 // noteTimestamp updates TS.Recent. RFC 7323, Section 4.3: from a segment that
