@@ -51,6 +51,10 @@ const (
 	RuleWindowShrunk
 	RuleFinAcked
 
+	// Congestion notification.
+	RuleCongestionMark
+	RuleCongestionEcho
+
 	// Text, urgent, FIN.
 	RuleInOrder
 	RuleOutOfOrder
@@ -61,12 +65,6 @@ const (
 	RuleOverrun
 	RuleZeroWindowData
 	RuleNoMemory
-	RuleBlackHole
-	RuleMTUProbe
-	RuleMTUProbeAcked
-	RuleMTUProbeLost
-	RuleCongestionMark
-	RuleCongestionEcho
 	RuleDataAfterClose
 	RuleDataAfterFin
 	RuleUrgent
@@ -106,11 +104,15 @@ const (
 	RuleUndoTimeout
 	RuleReneged
 
-	// ICMP.
+	// ICMP and the path MTU.
 	RuleICMPIgnored
 	RuleICMPHard
 	RuleICMPSoft
 	RulePathMTU
+	RuleBlackHole
+	RuleMTUProbe
+	RuleMTUProbeAcked
+	RuleMTUProbeLost
 
 	// LISTEN and half-open connections.
 	RuleListenReset
@@ -191,6 +193,9 @@ var rules = [NumRules]ruleText{
 	RuleWindowShrunk:    {"window-shrunk", "RFC 9293 3.8.6"},
 	RuleFinAcked:        {"fin-acked", "RFC 9293 3.10.7.4"},
 
+	RuleCongestionMark: {"congestion-mark", "RFC 3168 6.1.3"},
+	RuleCongestionEcho: {"congestion-echo", "RFC 3168 6.1.2"},
+
 	RuleInOrder:        {"in-order", "RFC 9293 3.10.7.4"},
 	RuleOutOfOrder:     {"out-of-order", "RFC 9293 3.10.7.4"},
 	RuleGapFilled:      {"gap-filled", "RFC 5681 4.2"},
@@ -199,12 +204,6 @@ var rules = [NumRules]ruleText{
 	RuleBeyondWindow:   {"beyond-window", "RFC 9293 3.10.7.4"},
 	RuleOverrun:        {"overrun", "RFC 9293 3.10.7.4"},
 	RuleZeroWindowData: {"zero-window-data", "RFC 9293 3.8.6.1"},
-	RuleCongestionMark: {"congestion-mark", "RFC 3168 6.1.3"},
-	RuleCongestionEcho: {"congestion-echo", "RFC 3168 6.1.2"},
-	RuleBlackHole:      {"black-hole", "RFC 4821 7.7"},
-	RuleMTUProbe:       {"mtu-probe", "RFC 4821 7.3"},
-	RuleMTUProbeAcked:  {"mtu-probe-acked", "RFC 4821 7.6.1"},
-	RuleMTUProbeLost:   {"mtu-probe-lost", "RFC 4821 7.6.2"},
 	RuleNoMemory:       {"no-memory", "RFC 9293 3.8.6"},
 	RuleDataAfterClose: {"data-after-close", "RFC 9293 3.6.1"},
 	RuleDataAfterFin:   {"data-after-fin", "RFC 9293 3.10.7.4"},
@@ -243,10 +242,14 @@ var rules = [NumRules]ruleText{
 	RuleUndoTimeout:         {"undo-timeout", "RFC 5682 4"},
 	RuleReneged:             {"reneged", "RFC 2018 8"},
 
-	RuleICMPIgnored: {"icmp-ignored", "RFC 5927 4.1"},
-	RuleICMPHard:    {"icmp-hard", "RFC 9293 3.9.2.2"},
-	RuleICMPSoft:    {"icmp-soft", "RFC 9293 3.9.2.2"},
-	RulePathMTU:     {"path-mtu", "RFC 1191 6.5"},
+	RuleICMPIgnored:   {"icmp-ignored", "RFC 5927 4.1"},
+	RuleICMPHard:      {"icmp-hard", "RFC 9293 3.9.2.2"},
+	RuleICMPSoft:      {"icmp-soft", "RFC 9293 3.9.2.2"},
+	RulePathMTU:       {"path-mtu", "RFC 1191 6.5"},
+	RuleBlackHole:     {"black-hole", "RFC 4821 7.7"},
+	RuleMTUProbe:      {"mtu-probe", "RFC 4821 7.3"},
+	RuleMTUProbeAcked: {"mtu-probe-acked", "RFC 4821 7.6.1"},
+	RuleMTUProbeLost:  {"mtu-probe-lost", "RFC 4821 7.6.2"},
 
 	RuleListenReset:      {"listen-reset", "RFC 9293 3.10.7.2"},
 	RuleListenAck:        {"listen-ack", "RFC 9293 3.10.7.2"},
