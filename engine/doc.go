@@ -13,7 +13,11 @@
 //	e := engine.New(engine.Config{Secret: secret})
 //	e.AddInterface(engine.Interface{Index: 0, MTU: 1500, Prefixes: prefixes})
 //	c, err := e.Dial(now, netip.AddrPort{}, remote, tcp.Options{})
-//	for e.Output(now, &batch) { ... } // the SYN
+//	for more := true; more; {
+//		batch.Reset()
+//		more = e.Output(now, &batch) // the SYN
+//		send(batch.Packets)
+//	}
 //
 // An Engine is not safe for concurrent use, except for ShardOf.
 //
@@ -23,8 +27,8 @@
 // was hit (Stats).
 //
 // Known limits: no IPv6 neighbour discovery (links carry IP packets), groups from
-// all sources only. Data on a SYN is not taken; its
-// sender sends it again after the handshake (RFC 9293, Section 3.10.7.2,
-// leaves the choice). A client whose ACK of a SYN cookie is lost and that waits
-// to be spoken to may hang. There is no privilege to use ports under 1024.
+// all sources only. Data on a SYN without Fast Open is not taken; its sender sends
+// it again after the handshake (RFC 9293, Section 3.10.7.2, leaves the choice). A
+// client whose ACK of a SYN cookie is lost and that waits to be spoken to may hang.
+// There is no privilege to use ports under 1024.
 package engine
