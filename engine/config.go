@@ -25,8 +25,8 @@ type Config struct {
 	// TimeWait is how long a closed connection stays in TIME-WAIT, 2 MSL; 1 s
 	// to 240 s. Zero: 60 s.
 	TimeWait time.Duration
-	// MaxTimeWait bounds the TIME-WAIT records; the oldest goes when there is
-	// no room. Zero: 65536.
+	// MaxTimeWait bounds the TIME-WAIT records, of which there may be one at least;
+	// the oldest goes when there is no room. Zero: 65536.
 	MaxTimeWait int
 	// TimeWaitReset lets a RST end TIME-WAIT, as RFC 9293 has it and RFC 1337
 	// warns of. Off: ignored.
@@ -85,6 +85,7 @@ func (c Config) withDefaults() Config {
 	def(&c.TimeWait, 60*time.Second)
 	c.TimeWait = min(max(c.TimeWait, time.Second), 240*time.Second)
 	def(&c.MaxTimeWait, 65536)
+	c.MaxTimeWait = max(c.MaxTimeWait, 1) // that of the connection that just ended
 	def(&c.SynBacklog, 1024)
 	def(&c.SynAckRetries, 5)
 	def(&c.MaxBacklog, 4096)

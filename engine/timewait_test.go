@@ -237,6 +237,19 @@ func TestTimeWaitAnswerRate(t *testing.T) {
 	}
 }
 
+// A bound below one keeps one record: that of the connection that ended last.
+func TestLeastTimeWaits(t *testing.T) {
+	h := newHost(t, Config{MaxTimeWait: -1}, addrA)
+	l := h.listen("10.0.0.1:80", ListenOptions{})
+	for i := range uint16(2) {
+		p := h.peer(addrB, 5000+i, 80)
+		p.enterTimeWait(p.connect(l))
+	}
+	if s := h.e.Stats(); s.TimeWaits != 1 || s.TimeWaitOverflows != 1 {
+		t.Errorf("%d records, %d overflows; want 1, 1", s.TimeWaits, s.TimeWaitOverflows)
+	}
+}
+
 // R1337-3: the records are bounded; the oldest goes first.
 func TestMaxTimeWait(t *testing.T) {
 	h := newHost(t, Config{MaxTimeWait: 10}, addrA)
