@@ -102,7 +102,10 @@ const (
 	msgFindRepeatProbe
 	msgFindUndone
 	msgFindRepeat
-	msgFindNeedless
+	msgFindNeedlessSilent
+	msgFindNeedlessLost
+	msgFindNeedlessLate
+	msgFindNeedlessUnused
 	msgFindCorrupted
 	msgFindDuplicated
 	msgFindReordered
@@ -227,26 +230,29 @@ var catalogue = [numMessages][numLangs]string{
 	msgClosed:        {"all is said: closed", "全部完成，关闭"},
 	msgTimeWaitAgain: {"the last ACK was lost: repeats it", "最后的 ACK 丢了，再发一次"},
 
-	msgFindHandshake:     {"The handshake took %s.", "握手用时 %s。"},
-	msgFindBytes:         {"%s sent %d bytes, %s %d.", "%s 发送了 %d 字节，%s 发送了 %d 字节。"},
-	msgFindLost:          {"Lost from %s (%s): %s.", "%s 发出而丢失的（%s）：%s。"},
-	msgFindRepeatTimeout: {"#%d repeats #%d: no ACK came within %s.", "#%d 重传 #%d：%s 内没有等到确认。"},
-	msgFindRepeatFast:    {"#%d repeats #%d: duplicate ACKs said it was missing.", "#%d 快速重传 #%d：重复确认表明它丢了。"},
-	msgFindRepeatLate:    {"#%d repeats #%d: what was sent after that had arrived.", "#%d 重传 #%d：比它晚发的已经到了。"},
-	msgFindRepeatProbe:   {"#%d repeats #%d as a probe: no ACK came within %s.", "#%d 重传 #%d 作尾部探测：%s 内没有等到确认。"},
-	msgFindUndone:        {"%s found after %s that nothing had been lost, and took the slow-down back.", "%s 在 %s 时发现其实没有丢失，撤销了减速。"},
-	msgFindRepeat:        {"#%d repeats #%d.", "#%d 重传 #%d。"},
-	msgFindNeedless:      {"#%d repeats #%d, which had arrived: its ACK was lost or late.", "#%d 重传 #%d，而后者其实已到达：是它的确认丢了或迟了。"},
-	msgFindCorrupted:     {"Damaged on the way from %s, and dropped: %s.", "%s 发出而途中损坏、被丢弃的：%s。"},
-	msgFindDuplicated:    {"Delivered twice from %s: %s.", "%s 发出而到达两次的：%s。"},
-	msgFindReordered:     {"Held back on the way from %s, so that others overtook: %s.", "%s 发出而被耽搁、让后发的先到的：%s。"},
-	msgFindTimeWait:      {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
-	msgFindTimeWaitAgain: {"%s was in TIME-WAIT for %s: 2MSL, which began again with %s.", "%s 在 TIME-WAIT 停留了 %s：2MSL 的计时因 %s 重新开始。"},
-	msgFindResetIdle:     {"#%d from %s, a RST, changed nothing.", "%[2]s 的 #%[1]d 是 RST，但没有影响。"},
-	msgFindRefused:       {"#%d from %s refused the connection.", "%[2]s 的 #%[1]d 拒绝了连接。"},
-	msgFindReset:         {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
-	msgFindGaveUp:        {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},
-	msgFindOpen:          {"At the end %s is in %s, %s in %s.", "结束时 %s 处于 %s，%s 处于 %s。"},
+	msgFindHandshake:      {"The handshake took %s.", "握手用时 %s。"},
+	msgFindBytes:          {"%s sent %d bytes, %s %d.", "%s 发送了 %d 字节，%s 发送了 %d 字节。"},
+	msgFindLost:           {"Lost from %s (%s): %s.", "%s 发出而丢失的（%s）：%s。"},
+	msgFindRepeatTimeout:  {"#%d repeats #%d: no ACK came within %s.", "#%d 重传 #%d：%s 内没有等到确认。"},
+	msgFindRepeatFast:     {"#%d repeats #%d: duplicate ACKs said it was missing.", "#%d 快速重传 #%d：重复确认表明它丢了。"},
+	msgFindRepeatLate:     {"#%d repeats #%d: what was sent after that had arrived.", "#%d 重传 #%d：比它晚发的已经到了。"},
+	msgFindRepeatProbe:    {"#%d repeats #%d as a probe: no ACK came within %s.", "#%d 重传 #%d 作尾部探测：%s 内没有等到确认。"},
+	msgFindUndone:         {"%s found after %s that nothing had been lost, and took the slow-down back.", "%s 在 %s 时发现其实没有丢失，撤销了减速。"},
+	msgFindRepeat:         {"#%d repeats #%d.", "#%d 重传 #%d。"},
+	msgFindNeedlessSilent: {"#%d repeats #%d, which had arrived, but was not acknowledged.", "#%d 重传 #%d，而后者其实已到达，只是没有得到确认。"},
+	msgFindNeedlessLost:   {"#%d repeats #%d, which had arrived: its ACK was lost.", "#%d 重传 #%d，而后者其实已到达：是它的确认丢了。"},
+	msgFindNeedlessLate:   {"#%d repeats #%d, which had arrived: its ACK was late.", "#%d 重传 #%d，而后者其实已到达：是它的确认迟了。"},
+	msgFindNeedlessUnused: {"#%d repeats #%d, which had arrived, and so had its ACK, which was not taken.", "#%d 重传 #%d，而后者其实已到达，它的确认也到了，却没有被接受。"},
+	msgFindCorrupted:      {"Damaged on the way from %s, and dropped: %s.", "%s 发出而途中损坏、被丢弃的：%s。"},
+	msgFindDuplicated:     {"Delivered twice from %s: %s.", "%s 发出而到达两次的：%s。"},
+	msgFindReordered:      {"Held back on the way from %s, so that others overtook: %s.", "%s 发出而被耽搁、让后发的先到的：%s。"},
+	msgFindTimeWait:       {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
+	msgFindTimeWaitAgain:  {"%s was in TIME-WAIT for %s: 2MSL, which began again with %s.", "%s 在 TIME-WAIT 停留了 %s：2MSL 的计时因 %s 重新开始。"},
+	msgFindResetIdle:      {"#%d from %s, a RST, changed nothing.", "%[2]s 的 #%[1]d 是 RST，但没有影响。"},
+	msgFindRefused:        {"#%d from %s refused the connection.", "%[2]s 的 #%[1]d 拒绝了连接。"},
+	msgFindReset:          {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
+	msgFindGaveUp:         {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},
+	msgFindOpen:           {"At the end %s is in %s, %s in %s.", "结束时 %s 处于 %s，%s 处于 %s。"},
 
 	msgOvertaken:          {"late: one sent after it arrived first", "迟到：后发的先到了"},
 	msgHop:                {"from %s to %s", "从 %s 到 %s"},

@@ -1,9 +1,11 @@
 package trace
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -214,7 +216,7 @@ func (x *explainer) repeat(seg *segment) string {
 	default:
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
-	if !x.blind && old.arrivedBefore(seg.send.time) {
+	if !x.blind && x.had(old, seg) {
 		what += x.lang.say(msgRepeatNeedless, old.packet.Number)
 	}
 	return what
@@ -224,6 +226,63 @@ func (x *explainer) repeat(seg *segment) string {
 // before t.
 func (seg *segment) arrivedBefore(t tcp.Time) bool {
 	return seg.arrive != nil && !seg.packet.Corrupted && seg.arrive.time < t
+}
+
+// had reports whether a segment had reached the other end when another was
+// sent that repeats it.
+func (c *conversation) had(old, again *segment) bool { return old.arrivedBefore(again.send.time) }
+
+// answer is what became of the acknowledgement of a segment.
+type answer uint8
+
+const (
+	answerNone   answer = iota // none was sent
+	answerLost                 // every one was lost
+	answerLate                 // it was on its way
+	answerUnused               // it had arrived
+)
+
+// answer tells what had become, at a moment, of the acknowledgements of a
+// segment that arrived.
+func (c *conversation) answer(of *segment, now tcp.Time) answer {
+	found := answerNone
+	first, _ := slices.BinarySearchFunc(c.segments, of.send.time, func(seg *segment, t tcp.Time) int {
+		return cmp.Compare(seg.send.time, t)
+	})
+	for _, seg := range c.segments[first:] {
+		if seg.send.time >= now {
+			break
+		}
+		if seg.from == of.from || !seg.acknowledges(of) {
+			continue
+		}
+		switch {
+		case seg.arrivedBefore(now):
+			found = max(found, answerUnused)
+		case seg.packet.Fate.Lost() || seg.packet.Corrupted:
+			found = max(found, answerLost)
+		default:
+			found = max(found, answerLate)
+		}
+	}
+	return found
+}
+
+// acknowledges reports whether a segment says that all of another has arrived.
+func (seg *segment) acknowledges(of *segment) bool {
+	s := &seg.tcp
+	if seg.peer != of.own || s.Flags&(wire.ACK|wire.RST) != wire.ACK {
+		return false
+	}
+	if of.tcp.End().LessEq(s.Ack) {
+		return true
+	}
+	for _, b := range s.Options.SACK[:s.Options.NumSACK] {
+		if b.Left.LessEq(of.tcp.Seq) && of.tcp.End().LessEq(b.Right) {
+			return true
+		}
+	}
+	return false
 }
 
 // reason is the rule that led to a retransmission, NoRule when unknown.

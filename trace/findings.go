@@ -148,8 +148,11 @@ func (f *finder) repeats() {
 		quiet = false
 		n, m := seg.packet.Number, old.packet.Number
 		switch {
-		case old.arrivedBefore(seg.send.time):
-			f.add(msgFindNeedless, n, m)
+		case f.had(old, seg):
+			f.add([...]message{
+				answerNone: msgFindNeedlessSilent, answerLost: msgFindNeedlessLost,
+				answerLate: msgFindNeedlessLate, answerUnused: msgFindNeedlessUnused,
+			}[f.answer(old, seg.send.time)], n, m)
 		case seg.reason() == tcp.RuleRetransmitTimeout:
 			f.add(msgFindRepeatTimeout, n, m, short(seg.send.time.Sub(old.send.time)))
 		case seg.reason() == tcp.RuleFastRetransmit:
