@@ -164,14 +164,18 @@ func (seg *segment) classifyAck(d *direction) segmentKind {
 	return kindAckAgain
 }
 
-// opensConnection reports whether the segment is the first since the SYN.
+// opensConnection reports whether the segment is the first since the SYN that
+// began the connection, and acknowledges the peer's.
 func (seg *segment) opensConnection(d *direction) bool {
-	for _, old := range d.sent {
-		if !old.tcp.Flags.Has(wire.SYN) || old.tcp.Flags.Has(wire.ACK) {
-			return false
+	if seg.tcp.Seq != seg.own.seq.Add(1) || seg.tcp.Ack != seg.peer.seq.Add(1) {
+		return false
+	}
+	for i := len(d.sent) - 1; i >= 0; i-- {
+		if old := d.sent[i]; !old.tcp.Flags.Has(wire.RST) {
+			return old.tcp.Flags&(wire.SYN|wire.ACK) == wire.SYN
 		}
 	}
-	return len(d.sent) > 0
+	return false
 }
 
 func (d *direction) record(seg *segment) {

@@ -35,6 +35,7 @@ const (
 	msgTimerFinWait2
 	msgTimerUserTimeout
 	msgTimerGivesUp
+	msgTimerKeepAlive
 	msgTimerOther
 
 	// Segments.
@@ -59,6 +60,8 @@ const (
 	msgReset
 	msgResetRefuse
 	msgResetUnknown
+	msgResetUnsent
+	msgResetVain
 	msgKeepAlive
 	msgWindowProbe
 	msgChallenge
@@ -109,11 +112,15 @@ const (
 	msgFindCorrupted
 	msgFindDuplicated
 	msgFindReordered
+	msgFindDelayed
+	msgFindClosed
+	msgFindStayedClosed
 	msgFindTimeWait
 	msgFindTimeWaitAgain
 	msgFindReset
 	msgFindRefused
 	msgFindResetIdle
+	msgFindResetLost
 	msgFindGaveUp
 	msgFindOpen
 
@@ -177,36 +184,43 @@ var catalogue = [numMessages][numLangs]string{
 	msgTimerGivesUp:     {"gives up: sent again too often without an answer", "放弃：多次重传都没有回应"},
 	msgTimerOther:       {"the timer fires", "定时器到期"},
 
-	msgSyn:             {"asks to connect; numbers start here", "请求连接，告知自己的初始序号"},
-	msgSynCrossing:     {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
-	msgSynAck:          {"agrees, with numbers of its own", "同意连接，告知自己的初始序号"},
-	msgHandshake:       {"confirms: the connection is open", "确认，三次握手完成"},
-	msgFirstData:       {"%q", "%q"},
-	msgData:            {"%d bytes of data", "%d 字节数据"},
-	msgAck:             {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
-	msgAckDelayed:      {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
-	msgAckAgain:        {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
-	msgDuplicate:       {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
-	msgDSACK:           {"ACK again: got some bytes twice (DSACK)", "再次 ACK：有字节收到了两次（DSACK）"},
-	msgStillHere:       {"answers: still here", "回应：还在"},
-	msgWindowStillZero: {"answers: still no room", "回应：仍然没有空间"},
-	msgWindowZero:      {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
-	msgWindowOpen:      {"has room again: window update", "又有空间了：更新窗口"},
-	msgFin:             {"FIN: has nothing more to send", "FIN：没有数据要发了"},
-	msgFinData:         {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
-	msgAckFin:          {"confirms the FIN", "确认对方的 FIN"},
-	msgReset:           {"RST: breaks the connection off", "RST：强行终止连接"},
-	msgResetRefuse:     {"RST: nothing listens here", "RST：此端口无人监听"},
-	msgResetUnknown:    {"RST: knows of no such connection", "RST：这里没有这个连接"},
-	msgKeepAlive:       {"keep-alive: are you still there?", "保活探测：你还在吗？"},
-	msgWindowProbe:     {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
-	msgChallenge:       {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
-	msgRepeatTimeout:   {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
-	msgRepeatFast:      {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
-	msgRepeatLate:      {"#%d again: what was sent after it has arrived", "重传 #%d：比它晚发的已经到了"},
-	msgRepeatProbe:     {"#%d again, as a probe: no ACK came within %s", "重传 #%d 作尾部探测：%s 内没有等到确认"},
-	msgRepeat:          {"#%d again", "重传 #%d"},
-	msgRepeatNeedless:  {" (#%d had arrived)", "（#%d 其实已到达）"},
+	msgSyn:              {"asks to connect; numbers start here", "请求连接，告知自己的初始序号"},
+	msgSynCrossing:      {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
+	msgSynAck:           {"agrees, with numbers of its own", "同意连接，告知自己的初始序号"},
+	msgHandshake:        {"confirms: the connection is open", "确认，三次握手完成"},
+	msgFirstData:        {"%q", "%q"},
+	msgData:             {"%d bytes of data", "%d 字节数据"},
+	msgAck:              {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
+	msgAckDelayed:       {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
+	msgAckAgain:         {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
+	msgDuplicate:        {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
+	msgDSACK:            {"ACK again: got some bytes twice (DSACK)", "再次 ACK：有字节收到了两次（DSACK）"},
+	msgStillHere:        {"answers: still here", "回应：还在"},
+	msgWindowStillZero:  {"answers: still no room", "回应：仍然没有空间"},
+	msgWindowZero:       {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
+	msgWindowOpen:       {"has room again: window update", "又有空间了：更新窗口"},
+	msgFin:              {"FIN: has nothing more to send", "FIN：没有数据要发了"},
+	msgFinData:          {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
+	msgAckFin:           {"confirms the FIN", "确认对方的 FIN"},
+	msgReset:            {"RST: breaks the connection off", "RST：强行终止连接"},
+	msgResetRefuse:      {"RST: nothing listens here", "RST：此端口无人监听"},
+	msgResetUnknown:     {"RST: knows of no such connection", "RST：这里没有这个连接"},
+	msgResetUnsent:      {"RST: never sent what is acknowledged here", "RST：这里确认的从未发出过"},
+	msgResetVain:        {"RST: is meant to break the connection off", "RST：意图终止连接"},
+	msgTimerKeepAlive:   {"gives up: no probe was answered", "放弃：所有探测都没有回应"},
+	msgFindDelayed:      {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
+	msgFindClosed:       {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
+	msgFindStayedClosed: {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},
+	msgFindResetLost:    {"A RST from %s that was lost, so that %s does not know: %s.", "%s 发出而丢失、%s 因而不知道的 RST：%s。"},
+	msgKeepAlive:        {"keep-alive: are you still there?", "保活探测：你还在吗？"},
+	msgWindowProbe:      {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
+	msgChallenge:        {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
+	msgRepeatTimeout:    {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
+	msgRepeatFast:       {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
+	msgRepeatLate:       {"#%d again: what was sent after it has arrived", "重传 #%d：比它晚发的已经到了"},
+	msgRepeatProbe:      {"#%d again, as a probe: no ACK came within %s", "重传 #%d 作尾部探测：%s 内没有等到确认"},
+	msgRepeat:           {"#%d again", "重传 #%d"},
+	msgRepeatNeedless:   {" (#%d had arrived)", "（#%d 其实已到达）"},
 
 	msgLostRandom:    {"LOST on the way", "途中丢失"},
 	msgLostQueue:     {"LOST: the link's queue is full", "丢失：链路队列已满"},
@@ -223,10 +237,10 @@ var catalogue = [numMessages][numLangs]string{
 	msgTooFar:        {"not acceptable here", "不可接受"},
 	msgRefused:       {"the call fails: connection refused", "连接被拒绝"},
 	msgAborted:       {"the connection is gone", "连接就此终止"},
-	msgFinWait2:      {"now waits for the peer's FIN", "接着等对方的 FIN"},
-	msgCloseWait:     {"the peer may still send", "对方还可以继续发送"},
+	msgFinWait2:      {"%s now waits for the FIN of %s", "%s 接着等 %s 的 FIN"},
+	msgCloseWait:     {"%s may still send", "%s 还可以继续发送"},
 	msgClosing:       {"both closed at once: the FINs crossed", "双方同时关闭，FIN 交错"},
-	msgTimeWait:      {"waits 2MSL, in case its last ACK gets lost", "等待 2MSL，以防最后的 ACK 丢失"},
+	msgTimeWait:      {"%s waits 2MSL, in case its last ACK gets lost", "%s 等待 2MSL，以防最后的 ACK 丢失"},
 	msgClosed:        {"all is said: closed", "全部完成，关闭"},
 	msgTimeWaitAgain: {"the last ACK was lost: repeats it", "最后的 ACK 丢了，再发一次"},
 
@@ -248,7 +262,7 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindReordered:      {"Held back on the way from %s, so that others overtook: %s.", "%s 发出而被耽搁、让后发的先到的：%s。"},
 	msgFindTimeWait:       {"%s was in TIME-WAIT for %s (2MSL).", "%s 在 TIME-WAIT 停留了 %s（2MSL）。"},
 	msgFindTimeWaitAgain:  {"%s was in TIME-WAIT for %s: 2MSL, which began again with %s.", "%s 在 TIME-WAIT 停留了 %s：2MSL 的计时因 %s 重新开始。"},
-	msgFindResetIdle:      {"#%d from %s, a RST, changed nothing.", "%[2]s 的 #%[1]d 是 RST，但没有影响。"},
+	msgFindResetIdle:      {"A RST from %s that changed nothing: %s.", "%s 发出而没有影响的 RST：%s。"},
 	msgFindRefused:        {"#%d from %s refused the connection.", "%[2]s 的 #%[1]d 拒绝了连接。"},
 	msgFindReset:          {"#%d from %s broke the connection off.", "%[2]s 的 #%[1]d 终止了连接。"},
 	msgFindGaveUp:         {"%s gave up after %s: no answer.", "%s 在 %s 后放弃：没有回应。"},

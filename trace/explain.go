@@ -157,6 +157,26 @@ func (x *explainer) reset(seg *segment) string {
 		}
 		return x.lang.say(msgResetUnknown)
 	}
+	for _, m := range []struct {
+		rule tcp.Rule
+		msg  message
+	}{
+		{tcp.RuleListenAck, msgResetUnknown},
+		{tcp.RuleCookieRefused, msgResetUnknown},
+		{tcp.RuleSynSentBadAck, msgResetUnsent},
+		{tcp.RuleHandshakeBadAck, msgResetUnsent},
+	} {
+		if seg.send.caused(m.rule) {
+			return x.lang.say(m.msg)
+		}
+	}
+	switch at := seg.arrive; {
+	case at == nil || x.blind:
+	case len(at.edges) > 0 && at.edges[0].from == tcp.StateSynSent:
+		return x.lang.say(msgResetRefuse)
+	case len(at.edges) == 0 && len(at.rules) > 0:
+		return x.lang.say(msgResetVain)
+	}
 	return x.lang.say(msgReset)
 }
 
@@ -355,7 +375,10 @@ func (x *explainer) arrive(it *item) string {
 			parts = append(parts, say(msgTooFar))
 		}
 	}
-	for _, e := range it.edges {
+	for i, e := range it.edges {
+		if e.to == tcp.StateFinWait2 && i+1 < len(it.edges) {
+			continue // the FIN that it would wait for came along
+		}
 		parts = append(parts, x.edge(it, e))
 	}
 	return x.join(parts)
@@ -365,7 +388,7 @@ func (x *explainer) arrive(it *item) string {
 // comes of it cannot be seen in the segments.
 var surprises = []tcp.Rule{
 	tcp.RuleSynQueueFull, tcp.RuleBacklogFull, tcp.RuleCookieSent, tcp.RuleCookieAccepted, tcp.RuleCookieRefused,
-	tcp.RuleResetOutside, tcp.RulePAWS, tcp.RuleTimeWaitReset,
+	tcp.RuleResetOutside, tcp.RuleChallengeReset, tcp.RuleSynSentResetIgnored, tcp.RulePAWS, tcp.RuleTimeWaitReset,
 }
 
 // edge explains the transitions that an arrival makes. Those that the segment
@@ -373,18 +396,18 @@ var surprises = []tcp.Rule{
 func (x *explainer) edge(it *item, e edge) string {
 	switch e.to {
 	case tcp.StateFinWait2:
-		return x.lang.say(msgFinWait2)
+		return x.lang.say(msgFinWait2, x.ends[it.side].host, x.ends[it.side.other()].host)
 	case tcp.StateCloseWait:
-		return x.lang.say(msgCloseWait)
+		return x.lang.say(msgCloseWait, x.ends[it.side].host)
 	case tcp.StateClosing:
 		return x.lang.say(msgClosing)
 	case tcp.StateTimeWait:
-		return x.lang.say(msgTimeWait)
+		return x.lang.say(msgTimeWait, x.ends[it.side].host)
 	case tcp.StateClosed:
 		switch {
 		case e.rule == tcp.RuleTimeWaitReuse:
 			return RuleText(e.rule, x.lang)
-		case e.rule == tcp.RuleSynSentReset:
+		case e.rule == tcp.RuleSynSentReset || e.from == tcp.StateSynSent && it.seg.tcp.Flags.Has(wire.RST):
 			return x.lang.say(msgRefused)
 		case it.seg.tcp.Flags.Has(wire.RST):
 			return x.lang.say(msgAborted)
@@ -435,8 +458,10 @@ func (x *explainer) timer(it *item) string {
 			return x.lang.say(msgTimerFinWait2)
 		case tcp.RuleUserTimeout:
 			return x.lang.say(msgTimerUserTimeout)
-		case tcp.RuleRetriesExhausted, tcp.RuleSynAckExhausted, tcp.RuleKeepAliveDead:
+		case tcp.RuleRetriesExhausted, tcp.RuleSynAckExhausted:
 			return x.lang.say(msgTimerGivesUp)
+		case tcp.RuleKeepAliveDead:
+			return x.lang.say(msgTimerKeepAlive)
 		}
 	}
 	if it.event != nil {
@@ -481,10 +506,10 @@ func timerText(it *item) string {
 // short prints a duration with three significant digits, "200 ms".
 func short(d time.Duration) string {
 	value, unit := d.Seconds(), "s"
-	switch {
-	case d < time.Millisecond:
+	switch { // what would be rounded to 1000 is 1 of the next
+	case d < 999500*time.Nanosecond:
 		value, unit = value*1e6, "us"
-	case d < time.Second:
+	case d < 999500*time.Microsecond:
 		value, unit = value*1e3, "ms"
 	}
 	places := 2

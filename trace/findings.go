@@ -7,6 +7,7 @@ import (
 
 	"github.com/trivet-net/trivet/seqnum"
 	"github.com/trivet-net/trivet/tcp"
+	"github.com/trivet-net/trivet/wire"
 )
 
 // Findings are those of the ladder of a connection.
@@ -34,6 +35,7 @@ func find(talk *conversation, lang Lang, seq Seq) []string {
 	f.losses()
 	f.repeats()
 	f.undone()
+	f.windows()
 	f.ending()
 	return f.found
 }
@@ -105,11 +107,45 @@ func (f *finder) losses() {
 		}{
 			{msgFindCorrupted, func(p *Packet) bool { return p.Corrupted }},
 			{msgFindDuplicated, func(p *Packet) bool { return p.Copy > 0 }},
-			{msgFindReordered, func(p *Packet) bool { return p.Delayed && !p.Corrupted }},
+			{msgFindReordered, func(p *Packet) bool { return p.Delayed && !p.Corrupted && f.overtaken(p) }},
+			{msgFindDelayed, func(p *Packet) bool { return p.Delayed && !p.Corrupted && !f.overtaken(p) }},
 		} {
 			if list := f.numbers(func(p *Packet) bool { return p.From == e.host && x.is(p) }); list != "" {
 				f.add(x.msg, e.host, list)
 			}
+		}
+	}
+}
+
+// overtaken reports whether a packet that was sent later arrived first.
+func (f *finder) overtaken(p *Packet) bool {
+	for _, seg := range f.segments {
+		x := seg.packet
+		if x.From == p.From && x.Number > p.Number && x.Fate == FateDelivered && (p.End == 0 || x.End < p.End) {
+			return true
+		}
+	}
+	return false
+}
+
+// windows tells how long each end had no room.
+func (f *finder) windows() {
+	var closed [2]*segment
+	for _, seg := range f.segments {
+		was := &closed[seg.from]
+		switch {
+		case seg.tcp.Flags&(wire.SYN|wire.RST|wire.ACK) != wire.ACK:
+		case seg.tcp.Window == 0 && *was == nil:
+			*was = seg
+		case seg.tcp.Window > 0 && *was != nil:
+			took := seg.send.time.Sub((*was).send.time)
+			f.add(msgFindClosed, f.ends[seg.from].host, short(took), (*was).packet.Number, seg.packet.Number)
+			*was = nil
+		}
+	}
+	for s, seg := range closed {
+		if seg != nil {
+			f.add(msgFindStayedClosed, f.ends[s].host, seg.packet.Number)
 		}
 	}
 }
@@ -181,6 +217,26 @@ func (f *finder) undone() {
 	}
 }
 
+// givingUp are the rules by which a host ends a connection for want of an
+// answer.
+var givingUp = []tcp.Rule{
+	tcp.RuleRetriesExhausted, tcp.RuleSynAckExhausted, tcp.RuleUserTimeout, tcp.RuleKeepAliveDead,
+}
+
+// vain reports whether a segment changed nothing where it arrived, if it did.
+func (seg *segment) vain() bool { return seg.arrive == nil || len(seg.arrive.edges) == 0 }
+
+// resets lists the RSTs of one end for which is holds.
+func (f *finder) resets(from side, is func(*segment) bool) string {
+	var list []string
+	for _, seg := range f.segments {
+		if seg.kind == kindReset && seg.from == from && is(seg) {
+			list = append(list, fmt.Sprintf("#%d", seg.packet.Number))
+		}
+	}
+	return strings.Join(list, " ")
+}
+
 // ending tells how the connection ended at each end.
 func (f *finder) ending() {
 	var last [2]tcp.State
@@ -202,19 +258,26 @@ func (f *finder) ending() {
 					f.add(msgFindTimeWaitAgain, e.host, short(it.time.Sub(waiting)), strings.Join(again, ", "))
 				case edge.rule == tcp.RuleTimeWaitExpired:
 					f.add(msgFindTimeWait, e.host, short(it.time.Sub(waiting)))
-				case edge.rule == tcp.RuleRetriesExhausted || edge.rule == tcp.RuleSynAckExhausted:
+				case slices.Contains(givingUp, edge.rule):
 					f.add(msgFindGaveUp, e.host, short(it.time.Sub(f.start)))
 				}
 			}
 		}
 	}
+	for s := range f.ends {
+		host, peer := f.ends[s].host, f.ends[1-s].host
+		if list := f.resets(side(s), func(seg *segment) bool { return seg.packet.Fate.Lost() }); list != "" {
+			f.add(msgFindResetLost, host, peer, list)
+		}
+		if list := f.resets(side(s), func(seg *segment) bool { return !seg.packet.Fate.Lost() && seg.vain() }); list != "" {
+			f.add(msgFindResetIdle, host, list)
+		}
+	}
 	for _, seg := range f.segments {
-		if seg.kind != kindReset {
+		if seg.kind != kindReset || seg.vain() {
 			continue
 		}
 		switch {
-		case seg.arrive == nil || len(seg.arrive.edges) == 0:
-			f.add(msgFindResetIdle, seg.packet.Number, seg.packet.From)
 		case seg.arrive.edges[0].from == tcp.StateSynSent:
 			f.add(msgFindRefused, seg.packet.Number, seg.packet.From)
 		default:

@@ -116,6 +116,9 @@ func TestShort(t *testing.T) {
 		{59940 * time.Millisecond, "59.9 s"},
 		{time.Minute, "60 s"},
 		{250 * time.Microsecond, "250 us"},
+		{999999 * time.Microsecond, "1 s"},
+		{999400 * time.Microsecond, "999 ms"},
+		{999999, "1 ms"},
 	} {
 		if got := short(tt.d); got != tt.want {
 			t.Errorf("short(%v) = %q, want %q", tt.d, got, tt.want)
