@@ -81,8 +81,8 @@ var unreachable = [...]icmpError{
 	4:                            {syscall.EHOSTUNREACH, false}, // "fragmentation needed" is another kind
 	wire.ICMPSourceRouteFailed:   {syscall.EOPNOTSUPP, false},
 	wire.ICMPNetUnknown:          {syscall.ENETUNREACH, true},
-	wire.ICMPHostUnknown:         {syscall.EHOSTUNREACH, true},
-	wire.ICMPHostIsolated:        {syscall.EHOSTUNREACH, true},
+	wire.ICMPHostUnknown:         {syscall.EHOSTDOWN, true},
+	wire.ICMPHostIsolated:        {errHostIsolated, true},
 	wire.ICMPNetProhibited:       {syscall.ENETUNREACH, true},
 	wire.ICMPHostProhibited:      {syscall.EHOSTUNREACH, true},
 	wire.ICMPNetUnreachableTOS:   {syscall.ENETUNREACH, false},

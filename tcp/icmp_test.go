@@ -96,6 +96,13 @@ func TestSoftErrorTellsWhy(t *testing.T) {
 	d.write(10)
 	d.retransmit()
 	d.wantRead(0, syscall.ETIMEDOUT)
+	// The user's own time-out has no other reason (FSM-ES-USERTO).
+	d = userTimeout(t)
+	d.write(10)
+	d.c.ICMPError(d.now, ours(1), syscall.ENOPROTOOPT, true)
+	d.advance(5 * time.Second)
+	d.wantRule(RuleUserTimeout)
+	d.wantWrite(syscall.ENOPROTOOPT)
 }
 
 // RFC 1191, Section 6.5 (R1191-4), R5927-4: packet too big: what was too big

@@ -136,7 +136,7 @@ func (c *Conn) loseRefused(start, end seqnum.Value) {
 // that nobody owns it.
 func (c *Conn) retryRefused(now Time) {
 	if c.orphan && int(c.count.probes) >= c.cfg.OrphanRetries {
-		c.giveUp(now)
+		c.giveUp(now, RuleRetriesExhausted)
 		return
 	}
 	c.count.probes++

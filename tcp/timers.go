@@ -91,7 +91,7 @@ func (c *Conn) Advance(now Time) {
 			c.die(now, 0, RuleFinWait2Timeout)
 		case TimerUserTimeout:
 			c.wants.reset = c.state.Synchronized()
-			c.die(now, syscall.ETIMEDOUT, RuleUserTimeout)
+			c.giveUp(now, RuleUserTimeout)
 		}
 	}
 	c.rest(now)
@@ -134,7 +134,7 @@ func (c *Conn) stopLossTimers() {
 // path.
 func (c *Conn) retransmitTimeout(now Time, refused bool) {
 	if int(c.count.retransmits) >= c.retryLimit() {
-		c.giveUp(now)
+		c.giveUp(now, RuleRetriesExhausted)
 		return
 	}
 	c.rule(now, RuleRetransmitTimeout)
@@ -223,12 +223,12 @@ func (c *Conn) retryLimit() int {
 
 // giveUp ends the connection because the peer does not answer. A soft error
 // tells more than a time-out (RFC 9293, Section 3.9.2.2).
-func (c *Conn) giveUp(now Time) {
+func (c *Conn) giveUp(now Time, rule Rule) {
 	err := syscall.Errno(c.softErr)
 	if err == 0 {
 		err = syscall.ETIMEDOUT
 	}
-	c.die(now, err, RuleRetriesExhausted)
+	c.die(now, err, rule)
 }
 
 // persistTimeout asks for a zero-window probe, or, when the window is only
@@ -248,7 +248,7 @@ func (c *Conn) persistTimeout(now Time) {
 		return
 	}
 	if int(c.count.probes) >= c.retryLimit() || (c.orphan && int(c.rtt.backoff) >= c.cfg.OrphanRetries) {
-		c.giveUp(now)
+		c.giveUp(now, RuleRetriesExhausted)
 		return
 	}
 	c.rtt.backOff()
