@@ -19,9 +19,7 @@ func (e *Engine) inputICMP(now tcp.Time, p *wire.Packet) {
 	e.stats.ICMPIn++
 	switch {
 	case m.Kind == wire.ICMPEcho:
-		if reply := e.nextICMP(now); reply != nil {
-			reply.BuildEchoReply(&e.ip, p, 0)
-		}
+		e.answerEcho(now, p)
 	case m.Kind != wire.ICMPEchoReply && m.Protocol == wire.ProtoTCP:
 		e.inputError(now, m)
 	case m.Kind != wire.ICMPEchoReply && m.Protocol == wire.ProtoUDP:
@@ -29,6 +27,26 @@ func (e *Engine) inputICMP(now tcp.Time, p *wire.Packet) {
 	default:
 		e.drop(now, wire.DropICMPType)
 	}
+}
+
+// answerEcho answers an echo request with all of its data, in fragments when it
+// came in fragments (RFC 1122, Section 3.2.2.6; RFC 4443, Section 4.2).
+func (e *Engine) answerEcho(now tcp.Time, p *wire.Packet) {
+	reply := e.nextICMP(now)
+	if reply == nil {
+		return
+	}
+	reply.BuildEchoReply(&e.ip, p, 0)
+	mtu := e.datagramMTU(now, e.network.byIndex(reply.Link), &e.ip.Src)
+	if reply.Len() <= mtu {
+		return
+	}
+	whole, r := &e.whole, &e.replies
+	*whole, *reply = *reply, *whole
+	r.Packets = r.Packets[:r.Len()-1]
+	id := e.fragmentID(&wire.FourTuple{LocalAddr: e.ip.Dst, RemoteAddr: e.ip.Src})
+	wire.CutFragments(whole, mtu, id, &r.Batch)
+	whole.Release()
 }
 
 // inputError handles an ICMP error about a segment of ours.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"syscall"
@@ -90,6 +91,57 @@ func TestEcho(t *testing.T) {
 			h.input(0, icmpPacket(tt.src, tt.dst, tt.reply, 0, 0, nil))
 			if n := len(h.output()); n != 0 {
 				t.Errorf("%d packets answer a reply", n)
+			}
+		})
+	}
+}
+
+// RFC 1122, Section 3.2.2.6: all of the data comes back, also what no single
+// packet holds.
+func TestEchoInFragments(t *testing.T) {
+	data := bytes.Repeat([]byte("abcdefg"), 500)
+	for _, tt := range []struct {
+		name       string
+		src, dst   netip.Addr
+		typ, reply byte
+		ip         int
+	}{
+		{"IPv4", addrB, addrA, 8, 0, 20},
+		{"IPv6", addrB6, addrA6, 128, 129, 40},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t, Config{}, addrA, addrA6)
+			request := icmpPacket(tt.src, tt.dst, tt.typ, 0, 0x00070009, data)
+			upper := request[tt.ip:]
+			for at := 0; at < len(upper); at += 1400 {
+				end := min(at+1400, len(upper))
+				f := fragment(tt.ip == 40, 77, at, upper[at:end], end < len(upper))
+				if tt.ip == 40 {
+					f[40] = request[6]
+				} else {
+					f[9], f[10], f[11] = request[9], 0, 0
+					binary.BigEndian.PutUint16(f[10:], checksum(f[:20]))
+				}
+				h.input(0, f)
+			}
+			got := make([]byte, len(upper))
+			n, ids := 0, map[uint32]bool{}
+			for _, p := range h.output() {
+				pkt := packetOf(p.data)
+				var ip wire.IP
+				var f wire.Fragment
+				if len(p.data) > 1500 || pkt.ParseIP(&ip) != wire.DropFragment || pkt.ParseFragment(&f) != wire.DropNone {
+					t.Fatalf("a packet of %d bytes, want fragments", len(p.data))
+				}
+				ids[f.ID] = true
+				n += copy(got[f.Offset:], p.data[f.HeaderLen:])
+			}
+			want := icmpPacket(tt.dst, tt.src, tt.reply, 0, 0x00070009, data)[tt.ip:]
+			if n != len(want) || !bytes.Equal(got, want) || len(ids) != 1 {
+				t.Errorf("%d bytes in fragments with %d identifications, want the %d of the reply with one", n, len(ids), len(want))
+			}
+			if c := h.e.Stats().ICMPOut; c != 1 {
+				t.Errorf("ICMPOut = %d, want 1", c)
 			}
 		})
 	}

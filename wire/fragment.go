@@ -119,10 +119,10 @@ func (f *Fragment) WholeHeader(h []byte, dataLen int, ce bool) []byte {
 	return h
 }
 
-// CutFragments appends the fragments of a packet that BuildUDP made to out, none
-// longer than mtu bytes, each with references of its own to the payload. id is
-// the identification, of which IPv4 has the low 16 bits. It reports false when
-// the mtu is too small for the headers and 8 bytes of data.
+// CutFragments appends the fragments of a packet that BuildUDP or BuildEchoReply
+// made to out, none longer than mtu bytes, each with references of its own to the
+// payload. id is the identification, of which IPv4 has the low 16 bits. It
+// reports false when the mtu is too small for the headers and 8 bytes of data.
 func CutFragments(p *Packet, mtu int, id uint32, out *Batch) bool {
 	ipLen, extra := ipv6HeaderLen, ipv6FragmentLen
 	if p.hdr[0]>>4 == 4 {
