@@ -131,6 +131,12 @@ func (c *Conn) checkSequence(now Time, seg *wire.Segment) bool {
 		return true
 	case n == 0 && seg.Seq.In(c.rcv.nxt, wnd):
 		return true
+	case n == 0 && seg.Seq == c.rcv.nxt.Add(wnd) && !seg.Flags.Has(wire.RST):
+		// All ACKs of a peer that has filled the window are at its right edge. When
+		// the window is zero, with all of that text here, the RFC takes them, so
+		// that our text goes on; with a part of it missing there is as much reason
+		// to. Linux and FreeBSD take them too.
+		return true
 	case n > 0 && wnd > 0 && seg.Seq.Less(c.rcv.adv) && c.rcv.nxt.Less(seg.End()):
 		// Also one that reaches beyond both edges, which the RFC's test of its
 		// ends would refuse: put together from several segments, it may hold

@@ -89,6 +89,7 @@ func TestAcceptability(t *testing.T) {
 		{"empty at RCV.NXT", open, 1, 0, true},
 		{"empty at the last number", open, 3000, 0, true},
 		{"empty before", open, -5, 0, false},
+		{"empty at the right edge", open, 3001, 0, true},
 		{"empty after", open, 3002, 0, false},
 		{"text at RCV.NXT", open, 1, 100, true},
 		{"first byte at the last number", open, 3000, 100, true},
