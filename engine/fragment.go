@@ -95,6 +95,9 @@ func (e *Engine) inputFragment(now tcp.Time, p *wire.Packet) {
 	}
 	if d != wire.DropNone {
 		e.drop(now, d)
+		if f.Version == 6 && f.WrongAt > 0 && e.network.check(&e.ip, p.Link) == wire.DropNone {
+			e.sendProblem(now, p, wire.UnreachableFragment)
+		}
 		return
 	}
 	r := &e.fragments

@@ -241,6 +241,44 @@ func TestFragmentsBetweenHosts(t *testing.T) {
 	}
 }
 
+// RFC 8200, Section 4.5: the sender of a fragment whose length or place cannot be
+// is told which field is wrong.
+func TestImpossibleFragments(t *testing.T) {
+	group := netip.MustParseAddr("ff02::1")
+	toGroup := func(b []byte) []byte { copy(b[24:40], group.AsSlice()); return b }
+	for _, tt := range []struct {
+		name  string
+		b     []byte
+		field uint32 // 0: no answer
+	}{
+		{"no multiple of 8", fragment(true, 1, 0, make([]byte, 33), true), 4},
+		{"past the end", fragment(true, 1, 65528, make([]byte, 9), false), 42},
+		{"to a group", toGroup(fragment(true, 1, 0, make([]byte, 33), true)), 0},
+		{"nothing", fragment(true, 1, 0, nil, true), 0},
+		{"IPv4, no multiple of 8", fragment(false, 1, 0, make([]byte, 33), true), 0},
+		{"IPv4, past the end", fragment(false, 1, 65528, make([]byte, 9), false), 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHost(t, Config{}, addrA, addrA6)
+			h.input(0, tt.b)
+			pkts := h.output()
+			if tt.field == 0 {
+				if len(pkts) != 0 {
+					t.Errorf("answer % x", pkts[0].data)
+				}
+				return
+			}
+			want := icmpPacket(addrA6, addrB6, 4, 0, tt.field, tt.b)
+			if len(pkts) != 1 || string(pkts[0].data[8:]) != string(want[8:]) {
+				t.Errorf("answers %v\nwant % x", pkts, want)
+			}
+			if st := h.e.Stats(); st.Fragments.Waiting != 0 || st.Drops[wire.DropFragment] != 1 {
+				t.Errorf("%+v", st.Fragments)
+			}
+		})
+	}
+}
+
 // In a host of several shards fragments come to shard 0, and the whole goes to
 // the shard that it belongs to.
 func TestStrays(t *testing.T) {

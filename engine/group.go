@@ -109,6 +109,11 @@ func (s *groups) find(m membership) *group {
 	return nil
 }
 
+// isMember reports whether the host is in the group on the interface.
+func (e *Engine) isMember(index int, group *wire.Addr) bool {
+	return *group == allNodes6 || e.groups.find(membership{index: index, group: *group}) != nil
+}
+
 // link returns what is known of the queriers on the interface.
 func (s *groups) link(index int, is4 bool) *groupLink {
 	for _, l := range s.links {

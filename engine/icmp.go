@@ -154,19 +154,39 @@ func (e *Engine) inputUnknown(now tcp.Time, p *wire.Packet) {
 }
 
 // inputProblem tells the sender of a packet why its extension headers cannot be
-// processed: RFC 8200, Sections 4.2 and 4.4; RFC 4443, Section 3.4. It is silent
-// about an error message (Section 2.4(e)), and about one that was sent to a group,
-// which every host there would answer.
+// processed: RFC 8200, Sections 4.2 and 4.4; RFC 4443, Section 3.4.
 func (e *Engine) inputProblem(now tcp.Time, p *wire.Packet, d wire.Drop) {
-	if a := e.network.check(&e.ip, p.Link); a != wire.DropNone {
+	from, a := e.problemFrom(p.Link, d)
+	if a != wire.DropNone {
 		e.drop(now, a)
 		return
 	}
 	e.drop(now, d)
-	why := wire.UnreachableOption
-	if d == wire.DropSourceRoute {
-		why = wire.UnreachableRoute
+	e.ip.Dst = from
+	if d == wire.DropOption {
+		e.sendProblem(now, p, wire.UnreachableOption)
+	} else {
+		e.sendProblem(now, p, wire.UnreachableRoute)
 	}
+}
+
+// problemFrom returns the address that tells of such a problem: the one that the
+// packet was sent to. Of a packet to a group every host there would tell, which
+// only an option may ask for, whose type begins with 10 (RFC 8200, Section 4.2;
+// RFC 4443, Section 2.4(e)).
+func (e *Engine) problemFrom(index int, d wire.Drop) (from wire.Addr, a wire.Drop) {
+	n := &e.network
+	if i := n.byIndex(index); i != nil && d == wire.DropOption && e.ip.Protocol>>6 == 2 && e.isMember(index, &e.ip.Dst) {
+		if src := n.source(i, e.ip.Src.Netip()); src.IsValid() {
+			return wire.AddrFrom(src), n.checkSource(&e.ip, index)
+		}
+	}
+	return e.ip.Dst, n.check(&e.ip, index)
+}
+
+// sendProblem tells the sender of an IPv6 packet what is wrong with it; but nobody
+// is told of an error message (RFC 4443, Section 2.4(e)).
+func (e *Engine) sendProblem(now tcp.Time, p *wire.Packet, why wire.Unreachable) {
 	if p.IsICMPv6Error() {
 		return
 	}

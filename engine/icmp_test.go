@@ -343,6 +343,9 @@ func TestParameterProblem(t *testing.T) {
 		{"discard, report", addrA6, hopByHop, ext(58, 0, 1, 0, 0x9e, 2, 0, 0), echo, []byte{4, 2}, 44},
 		{"discard, report unless to a group", addrA6, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, []byte{4, 2}, 42},
 		{"to a group", group, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, nil, 0},
+		{"to a group, report", group, destination, ext(58, 0, 0x9e, 4, 0, 0, 0, 0), echo, []byte{4, 2}, 42},
+		{"to a group of others, report", netip.MustParseAddr("ff02::77"), destination, ext(58, 0, 0x9e, 4, 0, 0, 0, 0), echo, nil, 0},
+		{"to a group, segments left", group, routing, ext(58, 0, 0, 1, 0, 0, 0, 0), echo, nil, 0},
 		{"to others", netip.MustParseAddr("fd00::77"), destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), echo, nil, 0},
 		{"of an error message", addrA6, destination, ext(58, 0, 0xde, 4, 0, 0, 0, 0), unreachable, nil, 0},
 		{"option past the end", addrA6, destination, ext(58, 0, 1, 9, 0, 0, 0, 0), echo, nil, 0},
@@ -372,6 +375,9 @@ func TestParameterProblem(t *testing.T) {
 				t.Fatalf("%d answers, want 1", len(pkts))
 			}
 			b := pkts[0].data[40:]
+			if string(pkts[0].data[8:24]) != string(addrA6.AsSlice()) {
+				t.Errorf("answer from % x", pkts[0].data[8:24])
+			}
 			if string(b[:2]) != string(tt.reply) {
 				t.Fatalf("answer % x, want type and code %v", b, tt.reply)
 			}

@@ -27,6 +27,10 @@ type Fragment struct {
 	HeaderLen int    // bytes before its data, the fragment header included
 	DataLen   int    // bytes of its data
 
+	// WrongAt is, with DropFragment and in IPv6, where the field is whose value
+	// cannot be, if the sender is to be told of it (RFC 8200, Section 4.5).
+	WrongAt int
+
 	nextAt int // in IPv6: where the number of the fragment header is
 }
 
@@ -51,8 +55,10 @@ func (p *Packet) ParseFragment(f *Fragment) Drop {
 	case f.HeaderLen > len(b), f.DataLen <= 0:
 		return DropFragment
 	case f.More && f.DataLen%8 != 0:
+		f.WrongAt = 4 // the payload length
 		return DropFragment
 	case f.Offset+f.DataLen > maxPacket: // no datagram is as long
+		f.WrongAt = f.HeaderLen - ipv6FragmentLen + 2 // the offset
 		return DropFragment
 	}
 	return DropNone

@@ -166,6 +166,7 @@ func TestParseFragment(t *testing.T) {
 		want   Drop
 		offset int
 		more   bool
+		wrong  int
 	}{
 		{name: "IPv4", b: bytesOf(t, vectorFragment4), more: true},
 		{name: "IPv6", b: bytesOf(t, vectorFragment6), more: true},
@@ -174,10 +175,11 @@ func TestParseFragment(t *testing.T) {
 
 		// RFC 791, RFC 8200: only the last may be no multiple of 8 long.
 		{name: "odd length", b: edited(vectorFragment4, func(b []byte) { b[3]-- })[:27], want: DropFragment},
-		{name: "odd length in IPv6", b: edited(vectorFragment6, func(b []byte) { b[5]-- })[:55], want: DropFragment},
+		{name: "odd length in IPv6", b: edited(vectorFragment6, func(b []byte) { b[5]-- })[:55], want: DropFragment, wrong: 4},
 		{name: "nothing", b: edited(vectorFragment4, func(b []byte) { b[3] = 20 })[:20], want: DropFragment},
 		// The "ping of death": the end is past what a datagram can be.
 		{name: "too far", b: edited(vectorFragment4, func(b []byte) { b[6], b[7] = 0x3f, 0xff }), want: DropFragment},
+		{name: "too far in IPv6", b: edited(vectorFragment6, func(b []byte) { b[42], b[43] = 0xff, 0xf9 }), want: DropFragment, wrong: 42},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -190,6 +192,9 @@ func TestParseFragment(t *testing.T) {
 			var f Fragment
 			if d := p.ParseFragment(&f); d != test.want {
 				t.Fatalf("ParseFragment = %v, want %v", d, test.want)
+			}
+			if f.Version == 6 && f.WrongAt != test.wrong {
+				t.Errorf("WrongAt = %d, want %d", f.WrongAt, test.wrong)
 			}
 			if test.want == DropNone && (f.Offset != test.offset || f.More != test.more || f.Protocol != ProtoUDP || f.DataLen != 8) {
 				t.Errorf("ParseFragment = %+v, want offset %d, more %v", f, test.offset, test.more)

@@ -16,6 +16,7 @@ const (
 	UnreachableTimeout                     // fragments were missing when the time was up
 	UnreachableOption                      // in IPv6: DropOption
 	UnreachableRoute                       // in IPv6: DropSourceRoute
+	UnreachableFragment                    // in IPv6: Fragment.WrongAt
 )
 
 // The longest error messages, in bytes, IP header included: RFC 1812, Section
@@ -70,6 +71,11 @@ func (p *Packet) BuildUnreachable(ip *IP, in *Packet, why Unreachable, id uint16
 			}
 			at, _, _ := skipExtensions(in.Contiguous())
 			binary.BigEndian.PutUint32(h[4:], uint32(at))
+		case UnreachableFragment:
+			var f Fragment
+			in.ParseFragment(&f)
+			h[0], h[1] = icmpv6ParameterProblem, ICMPv6BadHeader
+			binary.BigEndian.PutUint32(h[4:], uint32(f.WrongAt))
 		}
 	}
 	p.buildICMP(ip, h, ipFields{id: id}, in, 0, min(room, ip.Len))

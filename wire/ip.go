@@ -6,7 +6,7 @@ import "encoding/binary"
 type IP struct {
 	Src, Dst  Addr
 	Version   uint8 // 4 or 6
-	Protocol  uint8 // of the first header after IP and its extension headers
+	Protocol  uint8 // of the first header after IP and its extension headers; with DropOption the option's type
 	TTL       uint8 // or hop limit
 	TOS       uint8 // or traffic class
 	HeaderLen int   // bytes, IPv4 options or IPv6 extension headers included

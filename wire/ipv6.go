@@ -89,7 +89,8 @@ func skipExtensions(b []byte) (at, hl int, d Drop) {
 }
 
 // IsICMPv6Error reports whether an error message of ICMPv6 follows the extension
-// headers of an IPv6 packet, those that are not known included.
+// headers of an IPv6 packet, those that are not known included. Of fragments only
+// the first one tells.
 func (p *Packet) IsICMPv6Error() bool {
 	b := p.Contiguous()
 	for at, hl := 6, ipv6HeaderLen; len(b) >= hl+8; {
@@ -98,6 +99,9 @@ func (p *Packet) IsICMPv6Error() bool {
 		case ipv6HopByHop, ipv6Destination, ipv6Routing:
 			n += int(b[hl+1]) * 8
 		case ipv6Fragment:
+			if binary.BigEndian.Uint16(b[hl+2:])&^7 != 0 {
+				return false
+			}
 		default:
 			return b[at] == ProtoICMPv6 && b[hl] < icmpv6Echo
 		}
