@@ -289,6 +289,11 @@ func overlap(a, b netip.Addr) bool {
 	return a.IsUnspecified() || b.IsUnspecified()
 }
 
+// overlapAny reports whether some address is matched by a and one of the listeners.
+func overlapAny(a netip.Addr, all []*Listener) bool {
+	return slices.ContainsFunc(all, func(l *Listener) bool { return overlap(a, l.addr.Addr()) })
+}
+
 // lookup returns the listener for a connection, nil if there is none: a
 // specific address goes before the unspecified one of its family, that before
 // the one of both; those that share an address and port are chosen by hash.

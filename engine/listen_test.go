@@ -549,6 +549,47 @@ func TestListenPortZero(t *testing.T) {
 	}
 }
 
+// A port is used by an address: when each is, the one that is chosen is still free
+// on others, as on Linux.
+func TestChosenPortOfAnotherAddress(t *testing.T) {
+	for _, open := range []struct {
+		name string
+		port func(h *host, addr string) (uint16, error)
+	}{
+		{"TCP", func(h *host, addr string) (uint16, error) {
+			l, err := h.e.Listen(h.now, netip.MustParseAddrPort(addr), ListenOptions{ReusePort: true})
+			if err != nil {
+				return 0, err
+			}
+			return l.Addr().Port(), nil
+		}},
+		{"UDP", func(h *host, addr string) (uint16, error) {
+			s, err := h.e.ListenUDP(h.now, netip.MustParseAddrPort(addr), UDPOptions{ReusePort: true})
+			if err != nil {
+				return 0, err
+			}
+			return s.Local().Port(), nil
+		}},
+	} {
+		h := newHost(t, Config{FirstPort: 50000, LastPort: 50001}, addrA, addrA6)
+		for _, addr := range []string{"10.0.0.1:0", "127.0.0.1:0", "[::]:0"} {
+			seen := map[uint16]bool{}
+			for range 2 {
+				port, err := open.port(h, addr)
+				if err != nil || seen[port] {
+					t.Errorf("%s %s: port %d, %v, after %v", open.name, addr, port, err, seen)
+				}
+				seen[port] = true
+			}
+			for _, addr := range []string{addr, "0.0.0.0:0"} {
+				if port, err := open.port(h, addr); !errors.Is(err, syscall.EADDRINUSE) {
+					t.Errorf("%s %s with no port left: %d, %v, want EADDRINUSE", open.name, addr, port, err)
+				}
+			}
+		}
+	}
+}
+
 // SOCK-69: with TCP_DEFER_ACCEPT the ACK of the handshake is forgotten until
 // there is text with it.
 func TestDeferAccept(t *testing.T) {

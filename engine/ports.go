@@ -57,8 +57,8 @@ func (e *Engine) usable(now tcp.Time, t *wire.FourTuple, hash uint32, delay time
 	return i == 0 || e.reusable(now, i, delay)
 }
 
-// listenPort chooses an ephemeral port that no listener uses, 0 when there is
-// none.
+// listenPort chooses an ephemeral port that no listener uses, or else one that those
+// of other addresses use; 0 when there is none.
 func (e *Engine) listenPort(ip netip.Addr) uint16 {
 	n := uint32(e.cfg.LastPort) - uint32(e.cfg.FirstPort) + 1
 	t := wire.FourTuple{RemotePort: 1}
@@ -66,11 +66,13 @@ func (e *Engine) listenPort(ip netip.Addr) uint16 {
 		t.LocalAddr = wire.AddrFrom(ip)
 	}
 	start := (uint32(e.keys.port.hashStrong(&t)) + e.ports.next) % n
-	for i := range n {
-		port := e.cfg.FirstPort + uint16((start+i)%n)
-		if e.listeners.byPort[port] == nil {
-			e.ports.next += i + 1
-			return port
+	for _, beside := range []bool{false, true} {
+		for i := range n {
+			port := e.cfg.FirstPort + uint16((start+i)%n)
+			if others := e.listeners.byPort[port]; others == nil || beside && !overlapAny(ip, others) {
+				e.ports.next += i + 1
+				return port
+			}
 		}
 	}
 	return 0

@@ -100,7 +100,8 @@ func (e *Engine) ListenUDP(now tcp.Time, local netip.AddrPort, opt UDPOptions) (
 
 // DialUDP opens a socket that receives from the remote endpoint only and sends
 // there (connect). A zero local address or port is chosen. Errors are those of
-// ListenUDP and ENETUNREACH, EINVAL; EAGAIN when there is no port left.
+// ListenUDP and ENETUNREACH, EINVAL; EAGAIN when there is no port left, unless there is
+// a local address.
 func (e *Engine) DialUDP(now tcp.Time, local, remote netip.AddrPort, opt UDPOptions) (*UDPSocket, error) {
 	from, to := local.Addr().Unmap().WithZone(""), remote.Addr().Unmap().WithZone("")
 	if from.IsUnspecified() {
@@ -122,7 +123,7 @@ func (e *Engine) DialUDP(now tcp.Time, local, remote netip.AddrPort, opt UDPOpti
 	s.tuple.LocalAddr, s.bound = way.src, true
 	s.tuple.RemoteAddr, s.tuple.RemotePort, s.peer = dst, remote.Port(), true
 	if err := e.bindUDP(s, local.Port()); err != nil {
-		if local.Port() == 0 {
+		if local.Port() == 0 && !from.IsValid() {
 			return nil, syscall.EAGAIN
 		}
 		return nil, err

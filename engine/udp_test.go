@@ -452,6 +452,9 @@ func TestUDPPorts(t *testing.T) {
 	if _, err := h.e.DialUDP(h.now, netip.AddrPort{}, at("10.0.0.2:53"), UDPOptions{}); err != syscall.EAGAIN {
 		t.Errorf("DialUDP with no port left = %v, want EAGAIN", err)
 	}
+	if _, err := h.e.DialUDP(h.now, at("10.0.0.1:0"), at("10.0.0.2:53"), UDPOptions{}); err != syscall.EADDRINUSE {
+		t.Errorf("DialUDP from an address with no port left = %v, want EADDRINUSE, as bind has it", err)
+	}
 	if _, err := h.e.ListenUDP(h.now, netip.AddrPort{}, UDPOptions{}); err != syscall.EADDRINUSE {
 		t.Errorf("ListenUDP with no port left = %v, want EADDRINUSE", err)
 	}

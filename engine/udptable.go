@@ -58,19 +58,22 @@ func (e *Engine) bindUDP(s *UDPSocket, port uint16) error {
 	return nil
 }
 
-// udpPort chooses an ephemeral port of this shard that no UDP socket has, 0 when
-// there is none. As for TCP (RFC 6056, Section 3.3.4) the search begins at a
+// udpPort chooses an ephemeral port of this shard that no UDP socket has, or else one
+// that those of other addresses have; 0 when there is none. As for TCP (RFC 6056, Section 3.3.4) the search begins at a
 // secret place, which depends on the destination if there is one, and goes on
 // with steps that an outsider cannot tell: who would forge an answer, say of a
 // name server, has to guess the port (RFC 5452, Section 9.2).
 func (e *Engine) udpPort(s *UDPSocket) uint16 {
 	n := uint32(e.cfg.LastPort) - uint32(e.cfg.FirstPort) + 1
 	start := e.keys.port.hashWith(&s.tuple, e.udp.next)
-	for i := range n {
-		port := e.cfg.FirstPort + uint16((uint32(start)+i)%n)
-		if e.udp.ports[port] == nil && e.ShardOfPort(port) == e.cfg.Shard {
-			e.udp.next++
-			return port
+	for _, beside := range []bool{false, true} {
+		for i := range n {
+			port := e.cfg.FirstPort + uint16((uint32(start)+i)%n)
+			others := e.udp.ports[port]
+			if (others == nil || beside && !slices.ContainsFunc(others, s.overlaps)) && e.ShardOfPort(port) == e.cfg.Shard {
+				e.udp.next++
+				return port
+			}
 		}
 	}
 	return 0
@@ -82,6 +85,11 @@ func (s *UDPSocket) conflicts(o *UDPSocket) bool {
 	if s.opt.ReuseAddr && o.opt.ReuseAddr || s.opt.ReusePort && o.opt.ReusePort {
 		return false
 	}
+	return s.overlaps(o)
+}
+
+// overlaps reports whether some address is that of both sockets.
+func (s *UDPSocket) overlaps(o *UDPSocket) bool {
 	families := s.v4 && o.v4 || s.v6 && o.v6
 	return families && (!s.bound || !o.bound || s.tuple.LocalAddr == o.tuple.LocalAddr)
 }
