@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -81,6 +83,116 @@ var apiCases = []socketCase{
 		r.saw("read", string(all))
 		r.write(p, "more")
 		r.read(c, 10)
+	}},
+	{name: "a deadline for all who wait", rows: []int{105}, run: func(r *run) {
+		c, p := r.pair()
+		l := r.listener()
+		r.fillUp(c, p)
+		const each = 3
+		reads, writes, accepts := make(chan error, each), make(chan error, each), make(chan error, each)
+		for range each {
+			go func() { _, err := c.Read(make([]byte, 1)); reads <- err }()
+			go func() { _, err := c.Write(make([]byte, 64<<20)); writes <- err }()
+			go func() { _, err := l.Accept(); accepts <- err }()
+		}
+		r.must(c.SetDeadline(time.Now().Add(time.Hour)))
+		r.must(c.SetDeadline(time.Now().Add(5 * time.Millisecond)))
+		r.must(l.SetDeadline(time.Unix(1, 0)))
+		for range each {
+			r.saw("read", <-reads)
+			r.saw("write", <-writes)
+			r.saw("accept", <-accepts)
+		}
+		r.connect(l)
+		_, err := l.Accept() // the deadline comes first
+		r.saw("accept", err)
+		r.must(l.SetDeadline(time.Time{}))
+		_, err = l.Accept()
+		r.saw("accept", err)
+	}},
+	{name: "the end for all who wait", rows: []int{1, 10}, run: func(r *run) {
+		for _, end := range []func(c, p tcpConn) error{
+			func(c, p tcpConn) error { return p.CloseWrite() },
+			func(c, p tcpConn) error { return c.Close() },
+		} {
+			c, p := r.pair()
+			results := make(chan error, 4)
+			for range 4 {
+				go func() { _, err := c.Read(make([]byte, 1)); results <- err }()
+			}
+			r.blocked(r, "Read")
+			r.must(end(c, p))
+			for range 4 {
+				r.saw("read", <-results)
+			}
+		}
+	}},
+	{name: "deadline, then reset", rows: []int{2, 105}, run: func(r *run) {
+		c, p := r.pair()
+		r.reset(p)
+		r.state(c, "CLOSED")
+		r.must(c.SetDeadline(time.Unix(1, 0)))
+		r.read(c, 10)
+		r.write(c, "x")
+		r.must(c.SetDeadline(time.Time{}))
+		r.write(c, "") // which tells nothing, or it would not be told below
+		r.read(c, 0)
+		r.read(c, 10)
+		r.read(c, 10)
+	}},
+	{name: "what a dial leaves of its context", rows: []int{16}, run: func(r *run) {
+		l := r.listener()
+		ctx, cancel := context.WithCancelCause(context.Background())
+		c, err := r.dial(ctx, config{Timeout: time.Minute}, "tcp", l.Addr().String())
+		r.must(err)
+		p := r.accept(l)
+		cancel(errors.New("the cause"))
+		r.write(c, "x")
+		r.read(p, 10)
+		c.Close()
+		_, err = r.dial(ctx, config{}, "tcp", l.Addr().String())
+		r.saw("dial", err)
+	}},
+	{name: "errors as programs ask for them", rows: []int{2, 9, 13}, run: func(r *run) {
+		ask := func(what string, err error) {
+			var n net.Error
+			r.saw(what, errors.As(err, &n), n.Timeout(), n.Temporary(), errors.Is(err, syscall.ECONNREFUSED),
+				errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed))
+		}
+		l := r.listener()
+		l.Close()
+		_, err := r.dial(context.Background(), config{}, "tcp", l.Addr().String())
+		ask("dial", err)
+		c, p := r.pair()
+		r.reset(p)
+		_, err = c.Read(make([]byte, 1))
+		ask("read", err)
+		_, err = c.Write([]byte("x"))
+		ask("write", err)
+		c.Close()
+		_, err = c.Read(make([]byte, 1))
+		ask("read", err)
+		r.saw("text", strings.HasSuffix(err.Error(), ": use of closed network connection"))
+	}},
+	{name: "ReadFrom a file and net.Buffers", rows: []int{107}, run: func(r *run) {
+		c, p := r.pair()
+		f, err := os.CreateTemp(r.TempDir(), "")
+		r.must(err)
+		defer f.Close()
+		_, err = f.WriteString("some lines of text")
+		r.must(err)
+		_, err = f.Seek(5, io.SeekStart)
+		r.must(err)
+		n, err := c.ReadFrom(&io.LimitedReader{R: f, N: 5})
+		r.saw("read from", n, err)
+		n, err = c.ReadFrom(f)
+		r.saw("read from", n, err)
+		b := net.Buffers{[]byte("a"), nil, []byte("bc"), {}}
+		n, err = b.WriteTo(c)
+		r.saw("write to", n, err, len(b))
+		r.must(c.CloseWrite())
+		all, err := io.ReadAll(p)
+		r.saw("read", string(all), err)
 	}},
 	{name: "deadline of Accept", rows: []int{105}, run: func(r *run) {
 		l := r.listener()

@@ -135,6 +135,83 @@ var closeCases = []socketCase{
 		r.read(c, 10)
 		r.write(c, "x")
 	}},
+	{name: "CloseWrite while Write waits", rows: []int{38, 55}, run: func(r *run) {
+		c, p := r.pair()
+		n := r.fillUp(c, p)
+		done := make(chan error)
+		go func() {
+			_, err := c.Write(make([]byte, 64<<20))
+			done <- err
+		}()
+		r.blocked(r, "Write")
+		r.saw("close write", c.CloseWrite())
+		r.saw("write", <-done)
+		k, err := io.Copy(io.Discard, p)
+		r.saw("all that was taken", k == int64(n), err)
+		r.write(p, "answer")
+		r.read(c, 10)
+	}},
+	{name: "CloseWrite with unread data", rows: []int{38}, run: func(r *run) {
+		c, p := r.pair()
+		r.write(p, "unread")
+		r.arrived(c, 6)
+		r.saw("close write", c.CloseWrite())
+		r.read(p, 10) // the end, and no reset
+		r.write(p, "more")
+		r.arrived(c, 10)
+		r.read(c, 20)
+	}},
+	{name: "peer closes with unread data while Write waits", rows: []int{31}, run: func(r *run) {
+		c, p := r.pair()
+		r.fillUp(c, p)
+		done := make(chan error)
+		go func() {
+			_, err := c.Write(make([]byte, 64<<20))
+			done <- err
+		}()
+		r.blocked(r, "Write")
+		r.must(p.Close())
+		r.saw("write", <-done)
+		r.write(c, "x")
+		r.read(c, 10)
+	}},
+	{name: "linger 0 after FIN", rows: []int{34}, run: func(r *run) {
+		c, p := r.pair()
+		r.must(c.CloseWrite())
+		r.read(p, 10)
+		r.reset(c)
+		r.state(p, "CLOSED")
+		r.read(p, 10)
+		r.write(p, "x")
+		r.read(p, 10)
+	}},
+	{name: "linger 0 once both are closed", rows: []int{34}, run: func(r *run) {
+		c, p := r.pair()
+		r.must(c.CloseWrite())
+		r.read(p, 10)
+		r.must(p.CloseWrite())
+		r.read(c, 10)
+		r.reset(c)
+		r.read(p, 10)
+		r.write(p, "x")
+		r.saw("close", p.Close())
+	}},
+	{name: "Close while Close lingers", rows: []int{35}, run: func(r *run) {
+		c, p := r.pair()
+		r.must(c.SetLinger(30))
+		r.fillUp(c, p)
+		done := make(chan error)
+		go func() { done <- c.Close() }()
+		r.until("the first Close has begun", func() bool {
+			_, err := c.Write(nil)
+			return err != nil
+		})
+		r.saw("close again", c.Close())
+		r.write(c, "x")
+		_, err := io.Copy(io.Discard, p)
+		r.saw("copy", err)
+		r.saw("close", <-done)
+	}},
 	{name: "shut twice", rows: []int{42}, run: func(r *run) {
 		c, p := r.pair()
 		for range 2 {

@@ -230,6 +230,90 @@ var udpCases = []struct {
 			r.readFrom(u, 10)
 		}
 	}},
+	{"a stranger is refused", func(r *udpRun) {
+		for _, loopback := range []string{"127.0.0.1:0", "[::1]:0"} {
+			s, address := r.open("udp", loopback, "S")
+			c := r.connect("udp", address, "C")
+			x := r.connect("udp", c.LocalAddr().String(), "X")
+			r.write(x, "not from the peer")
+			r.settle()
+			r.read(x, 20)
+			r.writeTo(s, 3, c.LocalAddr())
+			r.settle()
+			r.readFrom(c, 20)
+		}
+	}},
+	{"an error comes before what has arrived", func(r *udpRun) {
+		s, address := r.open("udp", "127.0.0.1:0", "S")
+		c := r.connect("udp", address, "C")
+		other := r.connect("udp", address, "D")
+		r.writeTo(s, 3, c.LocalAddr())
+		r.settle()
+		s.Close()
+		r.write(c, "x")
+		r.settle()
+		r.read(c, 10)
+		r.read(c, 10)
+		r.write(c, "x")
+		r.settle()
+		r.note("set", c.SetDeadline(time.Unix(1, 0)))
+		r.read(c, 10)
+		r.note("set", c.SetDeadline(time.Time{}))
+		r.write(c, "x")
+		again, err := r.listenPacket("udp", address)
+		r.note("again", err)
+		defer again.Close()
+		r.write(c, "y")
+		r.settle()
+		r.readFrom(again.(udpConn), 10)
+		r.note("set", other.SetReadDeadline(time.Unix(1, 0)))
+		r.read(other, 10) // it has done nothing wrong
+	}},
+	{"one's own port", func(r *udpRun) {
+		s, address := r.open("udp", "127.0.0.1:0", "S")
+		s.Close()
+		c, err := r.dial(context.Background(), udpAddr(address), "udp", address)
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.write(c.(udpConn), "to itself")
+		r.settle()
+		r.readFrom(c.(udpConn), 10)
+		_, err = r.dial(context.Background(), udpAddr(address), "udp", "127.0.0.1:9")
+		r.note("from the same port", err)
+		_, port, _ := net.SplitHostPort(address)
+		_, err = r.listenPacket("udp", ":"+port)
+		r.note("on all addresses", err)
+		six, err := r.listenPacket("udp6", "[::1]:"+port)
+		r.note("of the other family", err)
+		six.Close()
+		c.Close()
+	}},
+	{"all who wait", func(r *udpRun) {
+		s, address := r.open("udp", "127.0.0.1:0", "S")
+		c := r.connect("udp", address, "C")
+		results := make(chan error, 6)
+		for range 6 {
+			go func() { _, _, err := s.ReadFrom(make([]byte, 1)); results <- err }()
+		}
+		r.settle()
+		r.write(c, "1")
+		r.write(c, "2")
+		r.note("ReadFrom", <-results)
+		r.note("ReadFrom", <-results)
+		for range 3 {
+			go func() { _, err := c.Read(make([]byte, 1)); results <- err }()
+		}
+		r.settle()
+		r.note("set", s.SetReadDeadline(time.Unix(1, 0)))
+		for range 4 {
+			r.note("ReadFrom", <-results)
+		}
+		r.note("close", c.Close())
+		for range 3 {
+			r.note("Read", <-results)
+		}
+	}},
 	{"too long", func(r *udpRun) {
 		s, _ := r.open("udp4", "127.0.0.1:0", "S")
 		r.writeTo(s, 65507, s.LocalAddr())
