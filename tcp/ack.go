@@ -52,7 +52,10 @@ func (c *Conn) checkAck(now Time, seg *wire.Segment) bool {
 // ackInRange reports whether an ACK can be the peer's: RFC 5961, Section 5.2,
 // SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT.
 func (c *Conn) ackInRange(ack seqnum.Value) bool {
-	return c.snd.una.Add(-c.snd.maxWnd).LessEq(ack) && ack.LessEq(c.snd.nxt)
+	// As distances, for of two numbers that lie half of the space apart each is
+	// before the other.
+	first := c.snd.una.Add(-c.snd.maxWnd)
+	return ack.Sub(first) <= c.snd.nxt.Sub(first)
 }
 
 // updateWindow takes the send window from the newest segment: RFC 9293,

@@ -25,6 +25,7 @@ func TestAckRange(t *testing.T) {
 		{"oldest believed", 1001 - 65535, RuleAckOld, true},
 		{"too old", 1000 - 65535, RuleChallengeAckOld, false},
 		{"unsent", 3002, RuleAckUnsent, false},
+		{"half of the space away", 3001 + 1<<31, RuleAckUnsent, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,6 +42,22 @@ func TestAckRange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The range is no wider when it has a single number, with nothing outstanding and
+// a peer that never offered a window.
+func TestAckRangeOfOne(t *testing.T) {
+	d := newDriver(t)
+	d.dial()
+	d.in(seg{f: wire.SYN | wire.ACK, ack: 1, win: -1})
+	d.want(". 1:1(0) ack 1")
+	for _, ack := range []int{0, 2, 1 + 1<<31, 1 - 1<<31} {
+		d.advance(time.Second)
+		d.in(seg{f: wire.ACK, seq: 1, ack: ack, win: -1})
+		d.want(". 1:1(0) ack 1")
+	}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 10, win: -1})
+	d.want(". 1:1(0) ack 11")
 }
 
 // RFC 5961, Section 5.2 (R5961-5): MAX.SND.WND is the largest window the peer

@@ -40,7 +40,7 @@ func (c *Conn) ICMPError(now Time, seq seqnum.Value, err syscall.Errno, hard boo
 
 // quoted reports whether seq is outstanding.
 func (c *Conn) quoted(seq seqnum.Value) bool {
-	return c.snd.una.LessEq(seq) && seq.Less(c.snd.nxt)
+	return seq.In(c.snd.una, c.snd.nxt.Sub(c.snd.una))
 }
 
 // ICMPTooBig tells of an ICMP "fragmentation needed" or "packet too big" with

@@ -22,6 +22,7 @@ func TestICMPQuote(t *testing.T) {
 		{"acknowledged", 0, RuleICMPIgnored},
 		{"unsent", 2001, RuleICMPIgnored},
 		{"far away", 1 << 31, RuleICMPIgnored},
+		{"half of the space away", 2001 + 1<<31, RuleICMPIgnored},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

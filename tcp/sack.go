@@ -132,7 +132,7 @@ func (c *Conn) takeSack(seg *wire.Segment, d *delivery) {
 		blocks = blocks[1:]
 	}
 	for _, k := range blocks {
-		if c.sent == nil || !c.snd.una.LessEq(k.Left) || !k.Left.Less(k.Right) || !k.Right.LessEq(c.snd.nxt) {
+		if c.sent == nil || !c.sentRange(k, c.snd.una) {
 			continue
 		}
 		if c.sent.sack(k.Left, k.Right, d) {
@@ -142,17 +142,26 @@ func (c *Conn) takeSack(seg *wire.Segment, d *delivery) {
 	}
 }
 
+// sentRange reports whether k is a range of what was sent, not before from. The
+// distances from there are compared, not the numbers: of two that lie half of the
+// space apart each is before the other, so that a block as long would seem to be
+// in order, and between any two.
+func (c *Conn) sentRange(k wire.SACKBlock, from seqnum.Value) bool {
+	left, right := k.Left.Sub(from), k.Right.Sub(from)
+	return left < right && right <= c.snd.nxt.Sub(from)
+}
+
 // duplicateReport reports whether the first block is a DSACK: it lies before
 // the ACK, or inside the second block (RFC 2883, Section 5). One from further
 // back than the peer's largest window is no news.
 func (c *Conn) duplicateReport(ack seqnum.Value, blocks []wire.SACKBlock) bool {
-	k := blocks[0]
-	if !k.Left.Less(k.Right) || !k.Right.LessEq(c.snd.nxt) ||
-		!c.snd.una.Add(-max(c.snd.maxWnd, 1<<16)).Less(k.Left) {
+	k, oldest := blocks[0], c.snd.una.Add(1-max(c.snd.maxWnd, 1<<16))
+	if !c.sentRange(k, oldest) {
 		return false
 	}
 	if k.Right.LessEq(ack) {
 		return true
 	}
-	return len(blocks) > 1 && blocks[1].Left.LessEq(k.Left) && k.Right.LessEq(blocks[1].Right)
+	return len(blocks) > 1 && c.sentRange(blocks[1], oldest) &&
+		blocks[1].Left.LessEq(k.Left) && k.Right.LessEq(blocks[1].Right)
 }

@@ -19,6 +19,10 @@ func TestBlocksThatCannotBe(t *testing.T) {
 		{"beyond what was sent", []int64{9001, 12001}},
 		{"before what was acknowledged, into what was not", []int64{-500, 1001}},
 		{"half of the space away", []int64{1 << 31, 1<<31 + 1000}},
+		{"half of the space long", []int64{1001, 1001 + 1<<31}},
+		{"half of the space long, from beyond", []int64{12_001, 12_001 + 1<<31}},
+		{"half of the space long, from far beyond", []int64{1<<31 - 4999, 1<<32 - 4999}},
+		{"half of the space long, from before", []int64{-7000, -7000 + 1<<31}},
 		{"less than a segment", []int64{1101, 1901}},
 	}
 	for _, tt := range tests {
