@@ -23,7 +23,7 @@ variants, and whether it reaches the project's goal.
 Workloads:
 %s
 Examples:
-  go run . all                     everything, in about twenty minutes
+  go run . all                     everything, in about twenty-five minutes
   go run . rr crr -n 3             two workloads, three rounds
   go run . bulk -t 5s -json        longer runs, the figures as JSON
   go run . bulk/streams=1 -only trivet -profile /tmp/p
