@@ -26,10 +26,10 @@ type Dialer struct {
 	Deadline time.Time
 
 	// LocalAddr is the local endpoint, a *net.TCPAddr or *net.UDPAddr. Nil, or an
-	// unspecified address or port in it: chosen. A port of TCP may be used for several connections
-	// at once, as if SO_REUSEADDR were set on all: only the 4-tuple must be
-	// free, else the error is EADDRNOTAVAIL. Linux needs more care because
-	// there a socket is bound before it is known where to.
+	// unspecified address or port in it: chosen. A port of TCP may be used for
+	// several connections at once, as if SO_REUSEADDR were set on all: only the
+	// 4-tuple must be free, else the error is EADDRNOTAVAIL. Linux needs more care
+	// because there a socket is bound before it is known where to.
 	LocalAddr net.Addr
 
 	// Resolver looks up host names. Nil: Config.Resolve of the Stack. One with
@@ -120,31 +120,42 @@ func (d *Dialer) fail(network string, addr net.Addr, err error) error {
 }
 
 func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) {
-	if t := d.deadline(); !t.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, t)
-		defer cancel()
-	}
-	unresolved := func(err error) error { return &net.OpError{Op: "dial", Net: name, Err: err} }
+	ctx, cancel := d.withDeadline(ctx)
+	defer cancel()
 	n, err := parseNetwork(name, tcpNetworks)
 	if err != nil {
-		return nil, unresolved(err)
+		return nil, unresolved(name, err)
 	}
+	local, list, err := d.endpoints(ctx, n, address)
+	if err != nil {
+		return nil, unresolved(name, err)
+	}
+	return d.dialList(ctx, n, local, list)
+}
+
+// unresolved returns err as a dial returns it that does not know yet where to.
+func unresolved(network string, err error) error {
+	return &net.OpError{Op: "dial", Net: network, Err: err}
+}
+
+// endpoints returns the local end, nil if it is to be chosen, and the remote
+// endpoints that the address stands for, one at least.
+func (d *Dialer) endpoints(ctx context.Context, n network, address string) (*end, []netip.AddrPort, error) {
 	if address == "" {
-		return nil, unresolved(errMissingAddress)
+		return nil, nil, errMissingAddress
 	}
 	list, err := resolve(ctx, d.lookup(), n, address)
 	if err != nil {
-		return nil, unresolved(err)
+		return nil, nil, err
 	}
-	local, err := localEnd[*net.TCPAddr](d.LocalAddr, endOf)
+	local, err := d.localEnd(n)
 	if err != nil {
-		return nil, unresolved(err)
+		return nil, nil, err
 	}
 	if list = fitting(list, local); len(list) == 0 {
-		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
+		return nil, nil, &net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()}
 	}
-	return d.dialList(ctx, n, local, list)
+	return local, list, nil
 }
 
 // lookup returns what looks names up: Resolver, or what the Stack has.
@@ -155,21 +166,35 @@ func (d *Dialer) lookup() lookup {
 	return d.Stack.lookup
 }
 
-// localEnd returns a LocalAddr, which must be an A, as an end; nil if there is none.
-func localEnd[A net.Addr](a net.Addr, as func(A) *end) (*end, error) {
-	if a == nil {
+// localEnd returns LocalAddr, which must be of the network's type; nil if there is
+// none.
+func (d *Dialer) localEnd(n network) (*end, error) {
+	switch a := d.LocalAddr.(type) {
+	case nil:
 		return nil, nil
+	case *net.TCPAddr:
+		if !n.udp() {
+			return endOf(a), nil
+		}
+	case *net.UDPAddr:
+		if n.udp() {
+			return endOf(a), nil
+		}
 	}
-	typed, ok := a.(A)
-	if !ok {
-		return nil, &net.AddrError{Err: "mismatched local address type", Addr: a.String()}
-	}
-	return as(typed), nil
+	return nil, &net.AddrError{Err: "mismatched local address type", Addr: d.LocalAddr.String()}
 }
 
 // fitting returns the endpoints that can be reached from the local end.
 func fitting(list []netip.AddrPort, local *end) []netip.AddrPort {
 	return slices.DeleteFunc(list, func(a netip.AddrPort) bool { return !local.fits(a.Addr()) })
+}
+
+// withDeadline returns ctx with the Dialer's own deadline, if there is one.
+func (d *Dialer) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t := d.deadline(); !t.IsZero() {
+		return context.WithDeadline(ctx, t)
+	}
+	return ctx, func() {}
 }
 
 // deadline returns when the dial fails by the Dialer's own fields.

@@ -19,17 +19,23 @@ func (c *Conn) Info() tcp.Info {
 // clock of Now.
 func (s *Stack) Connections() []engine.SocketInfo {
 	var table []engine.SocketInfo
+	s.eachSocket(func(_ *engine.Engine, _ tcp.Time, info *engine.SocketInfo) { table = append(table, *info) })
+	return table
+}
+
+// eachSocket calls f for each line of the socket table with the engine that has it,
+// whose shard is locked.
+func (s *Stack) eachSocket(f func(e *engine.Engine, now tcp.Time, info *engine.SocketInfo)) {
 	for i, sh := range s.shards {
 		now := sh.lock()
 		sh.engine.Sockets(now, func(info *engine.SocketInfo) {
 			if i > 0 && info.State == tcp.StateListen {
 				return // its other parts are the same listener
 			}
-			table = append(table, *info)
+			f(sh.engine, now, info)
 		})
 		sh.mu.Unlock()
 	}
-	return table
 }
 
 // Socket is a line of the socket table with what Info tells. Info is the zero
@@ -43,20 +49,13 @@ type Socket struct {
 // Sockets is Connections with the Info of each connection.
 func (s *Stack) Sockets() []Socket {
 	var table []Socket
-	for i, sh := range s.shards {
-		now := sh.lock()
-		sh.engine.Sockets(now, func(info *engine.SocketInfo) {
-			if i > 0 && info.State == tcp.StateListen {
-				return // its other parts are the same listener
-			}
-			row := Socket{SocketInfo: *info, Info: tcp.Info{State: info.State}}
-			if t, ok := sh.engine.InfoOf(now, info.Tuple); ok {
-				row.Info = t
-			}
-			table = append(table, row)
-		})
-		sh.mu.Unlock()
-	}
+	s.eachSocket(func(e *engine.Engine, now tcp.Time, info *engine.SocketInfo) {
+		row := Socket{SocketInfo: *info, Info: tcp.Info{State: info.State}}
+		if t, ok := e.InfoOf(now, info.Tuple); ok {
+			row.Info = t
+		}
+		table = append(table, row)
+	})
 	return table
 }
 

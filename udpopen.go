@@ -181,25 +181,11 @@ func (s *Stack) DialUDP(network string, local, remote *net.UDPAddr) (*UDPConn, e
 // dialUDP opens a socket that is connected to the first of the addresses that can
 // be. Nothing is sent.
 func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPConn, error) {
-	unresolved := func(err error) error { return &net.OpError{Op: "dial", Net: n.String(), Err: err} }
-	if address == "" {
-		return nil, unresolved(errMissingAddress)
-	}
-	if t := d.deadline(); !t.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, t)
-		defer cancel()
-	}
-	list, err := resolve(ctx, d.lookup(), n, address)
+	ctx, cancel := d.withDeadline(ctx)
+	defer cancel()
+	local, list, err := d.endpoints(ctx, n, address)
 	if err != nil {
-		return nil, unresolved(err)
-	}
-	local, err := localEnd[*net.UDPAddr](d.LocalAddr, endOf)
-	if err != nil {
-		return nil, unresolved(err)
-	}
-	if list = fitting(list, local); len(list) == 0 {
-		return nil, unresolved(&net.AddrError{Err: errNoSuitableAddress, Addr: d.LocalAddr.String()})
+		return nil, unresolved(n.String(), err)
 	}
 	var first error
 	for _, remote := range list {
