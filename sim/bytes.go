@@ -89,16 +89,22 @@ func seal(b []byte) {
 	default:
 		return
 	}
-	var pseudo [40]byte // RFC 8200, Section 8.1; that of IPv4 differs in nothing that counts
-	k := copy(pseudo[:], addresses(b))
-	binary.BigEndian.PutUint32(pseudo[k:], uint32(len(b)-n))
-	pseudo[k+7] = proto
 	b[at], b[at+1] = 0, 0
-	sum := ^wire.Checksum(b[n:], wire.Checksum(pseudo[:k+8], 0))
+	sum := ^wire.Checksum(b[n:], sumPseudo(b, proto))
 	if sum == 0 && proto == wire.ProtoUDP {
 		sum = 0xffff // RFC 768: zero would mean that there is none
 	}
 	binary.BigEndian.PutUint16(b[at:], sum)
+}
+
+// sumPseudo sums the pseudo-header of an IP packet (RFC 8200, Section 8.1; that of
+// IPv4 differs in nothing that counts).
+func sumPseudo(b []byte, proto byte) uint16 {
+	var pseudo [40]byte
+	n := copy(pseudo[:], addresses(b))
+	binary.BigEndian.PutUint32(pseudo[n:], uint32(len(b)-ipHeaderLen(b)))
+	pseudo[n+7] = proto
+	return wire.Checksum(pseudo[:n+8], 0)
 }
 
 // addresses returns the part of an IP header that holds source and destination.

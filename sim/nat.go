@@ -109,11 +109,10 @@ func (n *NAT) Mappings() int {
 	return live
 }
 
-// Addr returns the NAT's IPv4 address, which hosts outside see, and Addr6 its
-// IPv6 address.
+// Addr returns the NAT's IPv4 address, which hosts outside see.
 func (n *NAT) Addr() netip.Addr { return n.addrs[0] }
 
-// Addr6 returns the NAT's IPv6 address.
+// Addr6 returns the NAT's IPv6 address, which hosts outside see.
 func (n *NAT) Addr6() netip.Addr { return n.addrs[1] }
 
 // own returns the NAT's address of the same kind.

@@ -163,11 +163,7 @@ func (n *NAT) readdress(at *port, b []byte, src bool, addr wire.Addr) {
 	if b[0]>>4 == 4 {
 		sealIPv4(b[:hl])
 	} else {
-		var pseudo [40]byte // RFC 8200, Section 8.1
-		k := copy(pseudo[:], addresses(b))
-		binary.BigEndian.PutUint32(pseudo[k:], uint32(len(b)-hl))
-		pseudo[k+7] = wire.ProtoICMPv6
-		sum = wire.Checksum(pseudo[:], 0)
+		sum = sumPseudo(b, wire.ProtoICMPv6)
 	}
 	binary.BigEndian.PutUint16(b[hl+2:], ^wire.Checksum(b[hl:], sum))
 	var p wire.Packet

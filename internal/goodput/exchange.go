@@ -94,7 +94,7 @@ func (x *exchange) take(p []byte) {
 // request sends one and waits for its answer, for up to 30 s.
 func (x *exchange) request() error {
 	want := x.seen + 1
-	x.client.Await(tcp.Connected, func() { sim.Send(x.client, zeros[:requestSize], nil) })
+	x.client.Await(tcp.Connected, func() { sim.Send(x.client, make([]byte, requestSize), nil) })
 	return x.network.RunUntil(func() bool { return x.seen == want }, 30*time.Second)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"syscall"
 	"time"
 
 	"github.com/trivet-net/trivet/engine"
@@ -31,9 +30,6 @@ type flow struct {
 	last    tcp.Time
 	stall   time.Duration
 }
-
-// zeros is what all flows send: nobody looks.
-var zeros = make([]byte, 64<<10)
 
 // run runs all flows of a path with a seed.
 func run(p *path, seed uint64) ([]result, error) {
@@ -82,7 +78,7 @@ func (f *flow) start(server, client *sim.Host, port uint16, cc string, buffer in
 	opt := engine.ListenOptions{Options: tcp.Options{Congestion: cc, SendBuffer: buffer}}
 	_, err := server.ListenWith(netip.AddrPortFrom(netip.Addr{}, port), opt, func(c *sim.Conn) {
 		f.conn = c
-		f.send()
+		sim.Pump(c)
 	})
 	if err != nil {
 		return err
@@ -93,18 +89,6 @@ func (f *flow) start(server, client *sim.Host, port uint16, cc string, buffer in
 	}
 	sim.Receive(c, f.take, nil)
 	return nil
-}
-
-// send fills the buffer, now and whenever there is room.
-func (f *flow) send() {
-	for {
-		if _, err := f.conn.Write(zeros); err != nil {
-			if errors.Is(err, syscall.EAGAIN) {
-				f.conn.Await(tcp.Writable, f.send)
-			}
-			return
-		}
-	}
 }
 
 func (f *flow) take(data []byte) {
