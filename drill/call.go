@@ -29,7 +29,7 @@ func (o outcome) String() string {
 // wait, and is then tried again after each step of the engine.
 type attempt func() (outcome, bool)
 
-// now is an attempt that is over at once.
+// done is an attempt that is over at once.
 func done(o outcome) attempt { return func() (outcome, bool) { return o, true } }
 
 // pendingCall is a system call that waits.

@@ -49,8 +49,7 @@ func (f *flow) sawSYN(seq uint32, ack bool) {
 	}
 }
 
-// learn takes our side's initial sequence number from a SYN that the script
-// expects at seq.
+// learn takes our side's initial sequence number from a SYN that the host sent.
 func (f *flow) learn(p *sentPacket) {
 	if uint16(wire.SYN)&p.tcp.flags == 0 {
 		return
@@ -123,7 +122,7 @@ func (f *flow) stamp(script, live uint32) {
 	f.stamps[script] = live
 }
 
-// seqText returns a segment on the wire as a script writes it.
+// segmentText returns a segment on the wire as a script writes it.
 func (f *flow) segmentText(p *sentPacket) string {
 	t := p.tcp
 	syn, ack := t.flags&uint16(wire.SYN) != 0, t.flags&uint16(wire.ACK) != 0

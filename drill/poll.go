@@ -25,7 +25,7 @@ const (
 )
 
 // finReceived reports whether the peer has ended its direction.
-func (s *socket) finReceived(r *runner) bool {
+func (s *socket) finReceived() bool {
 	switch s.conn.State() {
 	case tcp.StateCloseWait, tcp.StateLastAck, tcp.StateClosing, tcp.StateTimeWait, tcp.StateClosed:
 		return true
@@ -34,9 +34,9 @@ func (s *socket) finReceived(r *runner) bool {
 }
 
 // events returns what a socket is ready for.
-func (s *socket) events(r *runner) int64 {
+func (s *socket) events() int64 {
 	if s.listener != nil {
-		return s.acceptable(r)
+		return s.acceptable()
 	}
 	if s.conn == nil {
 		return pollOut | pollOtNrm | pollHup
@@ -55,7 +55,7 @@ func (s *socket) events(r *runner) int64 {
 	if over && s.peekError() != 0 {
 		ev |= pollErr
 	}
-	if s.finReceived(r) {
+	if s.finReceived() {
 		ev |= pollRDHup | pollIn | pollInNrm
 		if over || s.shutWrite {
 			ev |= pollHup
@@ -65,7 +65,7 @@ func (s *socket) events(r *runner) int64 {
 }
 
 // acceptable returns what a listener is ready for.
-func (s *socket) acceptable(*runner) int64 {
+func (s *socket) acceptable() int64 {
 	if s.listener.Await() {
 		return 0
 	}
@@ -129,7 +129,7 @@ func (r *runner) pollOnce(entries []pollEntry, deadline tcp.Time) (outcome, bool
 	for _, n := range entries {
 		got := int64(pollNval)
 		if n.socket != nil {
-			got = n.socket.events(r) & (n.events | pollAlways)
+			got = n.socket.events() & (n.events | pollAlways)
 		}
 		if got != 0 {
 			o.n++
@@ -300,7 +300,7 @@ func (p *epoll) ready(r *runner, most int) []epollEvent {
 		if i.off || len(found) == most {
 			continue
 		}
-		ev := i.socket.events(r) & (i.events | pollAlways)
+		ev := i.socket.events() & (i.events | pollAlways)
 		if i.events&epollEdge != 0 && !i.edge(r, ev) {
 			continue
 		}

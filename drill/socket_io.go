@@ -11,7 +11,7 @@ import (
 // MSG_ERRQUEUE, and MSG_TRUNC, which throws away what is read.
 const ioFlags = 0x20000000 | 0x4000 | 0x40 | 0x100 | 0x8000 | 2 | 0x80 | 0x4000000 | 0x2000 | 0x20
 
-// flagNames are the flags that need a feature.
+// flagFeatures are the flags that need a feature that there is not.
 var flagFeatures = []struct {
 	name    string
 	feature string
@@ -174,7 +174,7 @@ func (r *runner) recvmsg(c *Call, _ *pendingCall) (attempt, error) {
 // when there are none.
 func (r *runner) inQueue(s *socket) int64 {
 	i := s.conn.Info(r.now)
-	if i.Unread == 0 && s.finReceived(r) {
+	if i.Unread == 0 && s.finReceived() {
 		return 1
 	}
 	return int64(i.Unread)

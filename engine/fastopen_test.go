@@ -351,7 +351,7 @@ func (p *pair) dialFast() *Conn {
 	return c
 }
 
-// synOptions returns the option of the last SYN in the log, and its text.
+// lastSyn returns the option of the last SYN in the log, and its text.
 func (p *pair) lastSyn() (f wire.FastOpen, text string) {
 	for _, b := range p.log {
 		if s := parse(p.a.t, b); s.Flags&(wire.SYN|wire.ACK) == wire.SYN {

@@ -7,7 +7,7 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-// paced sends and returns how many bytes went out in each step of the clock.
+// pacedBytes sends and returns how many bytes went out in each step of the clock.
 func (d *driver) pacedBytes(step, total time.Duration) (n []int) {
 	for t := time.Duration(0); t < total; t += step {
 		before := d.c.Info(d.now).BytesSent

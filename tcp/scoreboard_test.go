@@ -62,7 +62,7 @@ type naive struct {
 	size     int
 }
 
-// run plays a schedule to a scoreboard and to the naive model of it, and
+// runScoreboard plays a schedule to a scoreboard and to the naive model of it, and
 // compares them after each step. What is sent, lost and sent again, SACKed and
 // acknowledged comes from the bytes of ops; segments have 100 bytes, so that
 // records are whole segments only while nothing else is acknowledged.

@@ -42,9 +42,6 @@ var kindNames = [...]string{
 	kindFin: "fin", kindReset: "reset", kindKeepAlive: "keep-alive", kindWindowProbe: "window-probe",
 }
 
-// Remarks returns a remark for each TCP segment of the log, by packet number.
-func (l *Log) Remarks(lang Lang) map[int]Remark { return Analyse(l).Remarks(lang) }
-
 // Remarks returns a remark for each TCP segment, by packet number.
 func (a *Analysis) Remarks(lang Lang) map[int]Remark {
 	remarks := make(map[int]Remark, len(a.index))

@@ -152,13 +152,13 @@ func kind(data []byte) string {
 		return "not IP"
 	}
 	switch proto {
-	case 1, 58:
+	case wire.ProtoICMP, wire.ProtoICMPv6:
 		return "ICMP"
-	case 6:
+	case wire.ProtoTCP:
 		return "damaged TCP"
-	case 17:
+	case wire.ProtoUDP:
 		return "UDP"
-	case 44:
+	case 44: // the fragment header of IPv6
 		return "fragments"
 	}
 	return fmt.Sprintf("IP protocol %d", proto)
