@@ -128,6 +128,17 @@ func (f *runFlags) read() (lab.Recipe, error) {
 	return r, nil
 }
 
+// parseCharset reads --charset, and reports whether it is unicode.
+func parseCharset(s string) (unicode bool, err error) {
+	switch s {
+	case "ascii":
+		return false, nil
+	case "unicode":
+		return true, nil
+	}
+	return false, usagef("--charset: ascii or unicode, not %q", s)
+}
+
 // style is how the flags want ladders to be drawn.
 func (f *runFlags) style() (trace.Style, error) {
 	style := trace.Style{Rules: f.why}
@@ -135,12 +146,8 @@ func (f *runFlags) style() (trace.Style, error) {
 	if style.Seq, err = trace.ParseSeq(f.seq); err != nil {
 		return style, usagef("--seq: %w", err)
 	}
-	switch f.charset {
-	case "ascii":
-	case "unicode":
-		style.Unicode = true
-	default:
-		return style, usagef("--charset: ascii or unicode, not %q", f.charset)
+	if style.Unicode, err = parseCharset(f.charset); err != nil {
+		return style, err
 	}
 	switch f.eyes {
 	case "wire":

@@ -76,7 +76,7 @@ func newRootCommand() *cobra.Command {
 		Short: "A TCP/IP stack in user space",
 		Long: `Trivet is a TCP/IP stack in user space, written in Go. This command runs it on
 a TUN device, where the programs of this machine meet it as another host on the
-network.`,
+network, and in virtual time, where it shows what it does and why.`,
 		Example: `  # A conversation of two hosts, without root or a network
   trivet demo
 

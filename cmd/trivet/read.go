@@ -138,12 +138,8 @@ func (f *readFlags) style() (trace.Style, error) {
 	if style.Seq, err = trace.ParseSeq(f.seq); err != nil {
 		return style, usagef("--seq: %w", err)
 	}
-	switch f.charset {
-	case "ascii":
-	case "unicode":
-		style.Unicode = true
-	default:
-		return style, usagef("--charset: ascii or unicode, not %q", f.charset)
+	if style.Unicode, err = parseCharset(f.charset); err != nil {
+		return style, err
 	}
 	if f.changed("follow") && f.follow < 1 {
 		return style, usagef("--follow: connections count from 1")
