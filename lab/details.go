@@ -46,10 +46,10 @@ type table struct {
 
 // queueSample is how full a host's queues are from a moment on.
 type queueSample struct {
-	time                                tcp.Time
-	host                                string
-	synQueue, accept, timeWaits, orphan int
-	linkOut                             int // bytes waiting to be sent on the link
+	time                        tcp.Time
+	host                        string
+	synQueue, accept, timeWaits int
+	linkOut                     int // bytes waiting to be sent on the link
 }
 
 // The bounds of what is recorded.
@@ -123,7 +123,7 @@ func (s *stage) lookAtSockets(name string) {
 	stats := h.Engine().Stats()
 	q := queueSample{
 		time: s.net.Now(), host: name, synQueue: stats.HalfOpen, accept: stats.AcceptWait,
-		timeWaits: stats.TimeWaits, orphan: stats.Orphans,
+		timeWaits: stats.TimeWaits,
 	}
 	if ab, ba := s.link.Queued(); h == s.client {
 		q.linkOut = ab

@@ -92,8 +92,8 @@ func packetOf(tuple wire.FourTuple, seg *wire.Segment) []byte {
 // middleAddr is the address of a router on the way.
 var middleAddr = netip.AddrFrom4([4]byte{10, 255, 0, 1})
 
-// icmp lets a router on the way tell the client by ICMP what became of a packet
-// of its (RFC 792). It takes half the way.
+// icmp lets a router on the way tell the client by ICMP what became of one of its
+// packets (RFC 792). The message takes half the way.
 func (s *stage) icmp(router netip.Addr, kind, code byte, mtu uint16, packet []byte) {
 	const ip, head = 20, 8
 	quote := packet[:min(len(packet), ip+head)]

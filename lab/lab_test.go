@@ -73,6 +73,7 @@ func TestRecipeErrors(t *testing.T) {
 		{Recipe{Scenario: "handshake", Do: []string{"at #0 drop"}}, "no packet"},
 		{Recipe{Scenario: "handshake", Do: []string{"drop"}}, "want at MOMENT ACTION"},
 		{Recipe{Scenario: "handshake", Do: []string{"at client ESTABLISHD close"}}, "neither a state nor a rule"},
+		{Recipe{Scenario: "handshake", Do: []string{"at client none crash"}}, "neither a state nor a rule"},
 		{Recipe{Scenario: "handshake", Do: []string{"at client ESTABLISHED"}}, "what is to be done"},
 		{Recipe{Scenario: "handshake", Do: []string{"at #1 inject fin"}}, "inject what"},
 		{Recipe{Scenario: "handshake", Do: []string{"at #1 drop it"}}, "too much"},

@@ -37,8 +37,7 @@ type Model struct {
 	Checks   []Check        `json:"checks"`
 	Passed   bool           `json:"passed"`
 
-	// First and Total say which part of all events and segments this is, where
-	// Window asked for a part.
+	// Window says which part of all events and segments this is.
 	Window WindowModel `json:"window"`
 }
 

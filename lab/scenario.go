@@ -54,11 +54,11 @@ var commonParams = []Param{
 }
 
 // scenarios has every scenario, in the order of the lessons.
-var scenarios = slices.Concat(opening, closing, strangers, endings, flow, loss, flood, datagrams)
+var scenarios = complete(slices.Concat(opening, closing, strangers, endings, flow, loss, flood, datagrams))
 
-// complete gives every scenario its common parameters.
-var _ = func() bool {
-	for _, s := range scenarios {
+// complete gives every scenario all its parameters.
+func complete(list []*Scenario) []*Scenario {
+	for _, s := range list {
 		for _, p := range commonParams {
 			if d, ok := s.defaults[p.Name]; ok {
 				p.Default = d
@@ -67,8 +67,8 @@ var _ = func() bool {
 		}
 		s.Params = append(s.Params, s.own...)
 	}
-	return true
-}()
+	return list
+}
 
 // Scenarios returns all scenarios, in the order of the lessons. They must not
 // be changed.

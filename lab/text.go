@@ -1,10 +1,6 @@
 package lab
 
-import (
-	"fmt"
-
-	"github.com/trivet-net/trivet/trace"
-)
+import "github.com/trivet-net/trivet/trace"
 
 // Text is a sentence in every language of the lab.
 type Text struct {
@@ -18,9 +14,4 @@ func (t Text) In(l trace.Lang) string {
 		return t.ZH
 	}
 	return t.EN
-}
-
-// With fills in arguments, in both languages alike.
-func (t Text) With(args ...any) Text {
-	return Text{fmt.Sprintf(t.EN, args...), fmt.Sprintf(t.ZH, args...)}
 }

@@ -17,7 +17,7 @@ type trigger struct {
 	after  time.Duration // "1.5s": so long after the beginning
 	timed  bool
 	host   string    // "client FIN-WAIT-1": the host reaches the state ...
-	state  tcp.State // ... or, hasRule, a rule decides there, "server challenge-ack-syn"
+	state  tcp.State // ... or, isRule, a rule decides there, "server challenge-ack-syn"
 	rule   tcp.Rule
 	isRule bool
 }
@@ -50,7 +50,7 @@ func parseTrigger(text string) (trigger, error) {
 			return t, nil
 		}
 	}
-	for r := range tcp.NumRules {
+	for r := tcp.NoRule + 1; r < tcp.NumRules; r++ {
 		if r.String() == what {
 			t.rule, t.isRule = r, true
 			return t, nil
