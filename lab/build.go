@@ -198,7 +198,7 @@ func (b *modelBuilder) segment(p *trace.Packet) SegmentModel {
 	m := SegmentModel{
 		Number: p.Number, Copy: p.Copy, Connection: -1, From: p.From, To: p.To,
 		Sent: b.run.since(p.Sent), Ended: -1, Fate: p.Fate.String(), Lost: p.Fate.Lost(),
-		Corrupted: p.Corrupted, Delayed: p.Delayed, Marked: p.Marked, Hex: hex.EncodeToString(p.Data),
+		Corrupted: p.Corrupted, Delayed: p.Delayed, Marked: p.Marked, Foreign: p.Foreign, Hex: hex.EncodeToString(p.Data),
 	}
 	if p.End != 0 {
 		m.Ended = b.run.since(p.End)

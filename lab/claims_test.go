@@ -107,6 +107,23 @@ func TestClaims(t *testing.T) {
 			[]string{"client waits 2MSL, in case its last ACK gets lost", "client now waits for the FIN of server", "server may still send"},
 			nil,
 		},
+		{
+			"a forged SYN moves no numbers", Recipe{Scenario: "close-four-way", Do: []string{"at 15ms inject syn from server"}},
+			[]string{"#2 S. 0:0(0) ack 1", "#3 S 1:1(0)", "#8 F. 1:1(0) ack 2", "not sent by server now", "Not sent by server now, but in its name: #3."},
+			[]string{"4294967295", "#3 again"},
+		},
+		{
+			"nor does one on an open connection", Recipe{Scenario: "half-close", Do: []string{"at 25ms inject syn"}},
+			[]string{"FP. 1:20(19) ack 1", "S 1:1(0)"}, nil,
+		},
+		{
+			"a forged ACK is no window update", Recipe{Scenario: "close-four-way", Do: []string{"at 25ms inject ack"}},
+			nil, []string{"window update"},
+		},
+		{
+			"the number of each SYN,ACK counts from itself", Recipe{Scenario: "old-duplicate-syn"},
+			[]string{"#3 S. 0:0(0)", "#6 S. 0:0(0) ack 1 "}, []string{"42947"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.recipe.Seed = 1

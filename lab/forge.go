@@ -78,7 +78,9 @@ func (s *stage) forge(i *Intervention) {
 
 // inject sends a segment into the link as if the host had sent it.
 func (s *stage) inject(host string, tuple wire.FourTuple, seg *wire.Segment) {
+	s.forging = true
 	s.link.Inject(s.host(host), packetOf(tuple, seg))
+	s.forging = false
 }
 
 // packetOf is a segment as a packet.

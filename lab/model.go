@@ -90,6 +90,8 @@ type SegmentModel struct {
 	Corrupted bool   `json:"corrupted,omitempty"`
 	Delayed   bool   `json:"delayed,omitempty"`
 	Marked    bool   `json:"marked,omitempty"`
+	// Foreign says that it was put on the link in From's name.
+	Foreign bool `json:"foreign,omitempty"`
 
 	// Of a TCP segment: relative numbers, and what is on the wire. Of another
 	// packet, whose kind is "udp", "icmp", "igmp" or "ip": words, length and text.

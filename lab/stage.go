@@ -32,6 +32,7 @@ type stage struct {
 	losses    []func(*trace.Packet) bool      // packets that the scenario loses
 	judge     func(*trace.Packet) sim.Verdict // what the scenario delays; nil: nothing
 	ears      eavesdropper
+	forging   bool                                                       // what is being sent is not of the host that it names
 	hidden    map[string]bool                                            // hosts that the log does not show
 	shows     []wire.FourTuple                                           // connections to draw; none: the first
 	onSent    func(from string, tuple wire.FourTuple, seg *wire.Segment) // nil: nobody cares
@@ -128,6 +129,9 @@ func (s *stage) onEvent(host string, e *tcp.Event) {
 // onPacket is the network's hook for packets. The engines at both ends are at
 // rest when it is called.
 func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
+	if s.forging {
+		p.Foreign = true
+	}
 	if s.hidden[p.From] || s.hidden[p.To] {
 		return
 	}

@@ -46,6 +46,10 @@ func (c *conversation) analyse() {
 	var dirs [2]direction
 	for _, seg := range c.segments {
 		d, peer := &dirs[seg.from], &dirs[seg.from.other()]
+		if seg.packet.Foreign {
+			seg.kind = seg.classify(new(direction)) // the host's own segments do not follow from it
+			continue
+		}
 		seg.repeats = d.overlap(seg)
 		if seg.repeats != nil {
 			seg.repeats.repeated = true
@@ -59,25 +63,38 @@ func (c *conversation) analyse() {
 // findISNs takes the initial sequence number of each direction from its SYN,
 // or else from the first segment that tells it. A SYN with another number after
 // a connection was open begins a new incarnation, with numbers of its own; the
-// other end keeps the old ones until it sends a SYN too.
+// other end keeps the old ones until it sends a SYN too. A SYN,ACK that answers
+// another SYN than the one before has a number of its own as well. Numbers of
+// foreign segments count where nothing else is known.
 func (c *conversation) findISNs() {
 	first := new([2]isn)
 	own := [2]*isn{&first[0], &first[1]}
 	peer := [2]*isn{&first[1], &first[0]} // as each end believes it
 	var open [2]bool
-	var next [2]*[2]isn // the incarnation that the end has to join
+	var next [2]*[2]isn           // the incarnation that the end has to join
+	var answered [2]*wire.Segment // the last SYN,ACK
 	for _, seg := range c.segments {
 		s, from, to := &seg.tcp, seg.from, seg.from.other()
 		switch {
+		case seg.packet.Foreign && own[from].known:
+			seg.own, seg.peer = own[from], peer[from]
+			continue
 		case s.Flags.Has(wire.SYN) && next[from] != nil:
 			own[from], peer[from] = &next[from][from], &next[from][to]
 			next[from] = nil
+		case s.Flags.Has(wire.SYN|wire.ACK) && !open[from] && answered[from] != nil &&
+			answered[from].Seq != s.Seq && answered[from].Ack != s.Ack:
+			own[from] = new(isn)
+			peer[to] = own[from]
 		case s.Flags&(wire.SYN|wire.ACK) == wire.SYN && open[from] && s.Seq != own[from].seq:
 			next[to] = new([2]isn)
 			own[from], peer[from] = &next[to][from], &next[to][to]
 			open = [2]bool{}
 		}
 		seg.own, seg.peer = own[from], peer[from]
+		if s.Flags.Has(wire.SYN | wire.ACK) {
+			answered[from] = s
+		}
 		if s.Flags&(wire.RST|wire.ACK) == wire.RST {
 			seg.own = peer[to] // it takes its number from what it answers
 		}

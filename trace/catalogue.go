@@ -65,6 +65,7 @@ const (
 	msgKeepAlive
 	msgWindowProbe
 	msgChallenge
+	msgForeign
 	msgRepeatTimeout
 	msgRepeatFast
 	msgRepeatLate
@@ -113,6 +114,7 @@ const (
 	msgFindDuplicated
 	msgFindReordered
 	msgFindDelayed
+	msgFindForeign
 	msgFindClosed
 	msgFindStayedClosed
 	msgFindTimeWait
@@ -208,6 +210,8 @@ var catalogue = [numMessages][numLangs]string{
 	msgResetUnsent:      {"RST: never sent what is acknowledged here", "RST：这里确认的从未发出过"},
 	msgResetVain:        {"RST: is meant to break the connection off", "RST：意图终止连接"},
 	msgTimerKeepAlive:   {"gives up: no probe was answered", "放弃：所有探测都没有回应"},
+	msgForeign:          {"not sent by %s now", "并非 %s 此刻所发"},
+	msgFindForeign:      {"Not sent by %s now, but in its name: %s.", "并非 %s 此刻所发、却用其名的：%s。"},
 	msgFindDelayed:      {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
 	msgFindClosed:       {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
 	msgFindStayedClosed: {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},

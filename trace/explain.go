@@ -89,7 +89,7 @@ func (x *explainer) send(seg *segment) string {
 	if seg.packet.Fate.Lost() {
 		lost = x.lang.say(lossMessages[seg.packet.Fate])
 	}
-	return x.join([]string{lost, what})
+	return x.join([]string{lost, x.origin(seg), what})
 }
 
 // told explains a segment to somebody who does not know what became of others.
@@ -98,6 +98,14 @@ func (x *explainer) told(seg *segment) string {
 		return x.repeat(seg)
 	}
 	return x.purpose(seg)
+}
+
+// origin says so of a segment that was put on the link in a host's name.
+func (x *explainer) origin(seg *segment) string {
+	if !seg.packet.Foreign {
+		return ""
+	}
+	return x.lang.say(msgForeign, seg.packet.From)
 }
 
 // purpose explains what a segment is for.

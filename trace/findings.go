@@ -105,6 +105,7 @@ func (f *finder) losses() {
 			msg message
 			is  func(*Packet) bool
 		}{
+			{msgFindForeign, func(p *Packet) bool { return p.Foreign }},
 			{msgFindCorrupted, func(p *Packet) bool { return p.Corrupted }},
 			{msgFindDuplicated, func(p *Packet) bool { return p.Copy > 0 }},
 			{msgFindReordered, func(p *Packet) bool { return p.Delayed && !p.Corrupted && f.overtaken(p) }},

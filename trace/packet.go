@@ -58,6 +58,9 @@ type Packet struct {
 	// packet back so that others overtake it, Marked that its queue set ECN's
 	// "congestion experienced" (RFC 3168).
 	Corrupted, Delayed, Marked bool
+	// Foreign says that it was put on the link in From's name: From's stack did
+	// not send it.
+	Foreign bool
 	// Arrived is, in a Log, what arrived where that is not what was sent.
 	Arrived []byte
 	// Data is the packet from its IP header on: as it is on the link when the
