@@ -108,21 +108,28 @@ func TestClaims(t *testing.T) {
 			nil,
 		},
 		{
-			"a forged SYN moves no numbers", Recipe{Scenario: "close-four-way", Do: []string{"at 15ms inject syn from server"}},
+			"a forged SYN moves no numbers",
+			Recipe{Scenario: "close-four-way", Do: []string{"at 15ms inject syn from server"}},
 			[]string{"#2 S. 0:0(0) ack 1", "#3 S 1:1(0)", "#8 F. 1:1(0) ack 2", "not sent by server now", "Not sent by server now, but in its name: #3."},
 			[]string{"4294967295", "#3 again"},
 		},
 		{
-			"nor does one on an open connection", Recipe{Scenario: "half-close", Do: []string{"at 25ms inject syn"}},
-			[]string{"FP. 1:20(19) ack 1", "S 1:1(0)"}, nil,
+			"nor does one on an open connection",
+			Recipe{Scenario: "half-close", Do: []string{"at 25ms inject syn"}},
+			[]string{"FP. 1:20(19) ack 1", "S 1:1(0)"},
+			nil,
 		},
 		{
-			"a forged ACK is no window update", Recipe{Scenario: "close-four-way", Do: []string{"at 25ms inject ack"}},
-			nil, []string{"window update"},
+			"a forged ACK is no window update",
+			Recipe{Scenario: "close-four-way", Do: []string{"at 25ms inject ack"}},
+			nil,
+			[]string{"window update"},
 		},
 		{
-			"the number of each SYN,ACK counts from itself", Recipe{Scenario: "old-duplicate-syn"},
-			[]string{"#3 S. 0:0(0)", "#6 S. 0:0(0) ack 1 "}, []string{"42947"},
+			"the number of each SYN,ACK counts from itself",
+			Recipe{Scenario: "old-duplicate-syn"},
+			[]string{"#3 S. 0:0(0)", "#6 S. 0:0(0) ack 1 "},
+			[]string{"42947"},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,5 +159,22 @@ func TestClaims(t *testing.T) {
 				t.Log(text)
 			}
 		})
+	}
+}
+
+// A host sees nothing of what somebody else sends in its name.
+func TestForeignUnseen(t *testing.T) {
+	run, err := Play(Recipe{Scenario: "rst-in-window-and-out", Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for eyes, want := range map[string]bool{"client": false, "server": true, "": true} {
+		var b strings.Builder
+		if err := run.WriteLadder(&b, trace.Style{Eyes: eyes}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(b.String(), "#7 R "); got != want {
+			t.Errorf("eyes %q: the forged RST is there: %v, want %v\n%s", eyes, got, want, &b)
+		}
 	}
 }

@@ -68,6 +68,9 @@ func seenFrom(s side, rows []row) []row {
 	for i, r := range rows {
 		notes = append(notes, r.notes...)
 		r.items[s.other()] = nil
+		if it := r.items[s]; it != nil && it.kind == itemSend && it.seg.packet.Foreign {
+			r.items[s] = nil
+		}
 		if r.items[s] == nil && i > 0 {
 			continue
 		}

@@ -34,7 +34,7 @@ func WriteHost(w io.Writer, log *trace.Log, a *trace.Analysis, host string, lang
 	for i := range log.Entries {
 		e := &log.Entries[i]
 		switch p := e.Packet; {
-		case e.Kind == trace.EntrySent && p.From == host:
+		case e.Kind == trace.EntrySent && p.From == host && !p.Foreign:
 			frames = append(frames, frame{packet: p, device: host, at: p.Sent, data: p.Data})
 		case e.Kind == trace.EntryDelivered && p.To == host:
 			f := frame{packet: p, device: host, at: e.Time, data: p.Data, inbound: true}
