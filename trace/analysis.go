@@ -104,7 +104,7 @@ func (a *Analysis) findConnections() {
 		}
 		reverse := seg.tuple.Reverse()
 		a.found[seg.tuple], a.found[reverse] = len(a.talks), len(a.talks)
-		c := &conversation{start: a.log.Entries[0].Time}
+		c := &conversation{start: a.log.Entries[0].Time, captured: a.log.Captured}
 		c.ends[0].host, c.ends[0].tuple = e.Packet.From, seg.tuple
 		c.ends[1].host, c.ends[1].tuple = e.Packet.To, reverse
 		a.talks = append(a.talks, c)

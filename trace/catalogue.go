@@ -14,6 +14,7 @@ const (
 	msgStart
 	msgFindings
 	msgNothingLost
+	msgNothingAgain
 	msgNoConnection
 	msgLegend
 	msgLegendRelative
@@ -72,6 +73,7 @@ const (
 	msgRepeatProbe
 	msgRepeat
 	msgRepeatNeedless
+	msgRepeatAcked
 
 	// What becomes of them.
 	msgLostRandom
@@ -99,6 +101,7 @@ const (
 	// Findings.
 	msgFindHandshake
 	msgFindBytes
+	msgFindCaptured
 	msgFindLost
 	msgFindRepeatTimeout
 	msgFindRepeatFast
@@ -107,6 +110,8 @@ const (
 	msgFindUndone
 	msgFindRepeat
 	msgFindNeedlessSilent
+	msgFindNeedlessAcked
+	msgFindMissing
 	msgFindNeedlessLost
 	msgFindNeedlessLate
 	msgFindNeedlessUnused
@@ -186,45 +191,50 @@ var catalogue = [numMessages][numLangs]string{
 	msgTimerGivesUp:     {"gives up: sent again too often without an answer", "放弃：多次重传都没有回应"},
 	msgTimerOther:       {"the timer fires", "定时器到期"},
 
-	msgSyn:              {"asks to connect; numbers start here", "请求连接，告知自己的初始序号"},
-	msgSynCrossing:      {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
-	msgSynAck:           {"agrees, with numbers of its own", "同意连接，告知自己的初始序号"},
-	msgHandshake:        {"confirms: the connection is open", "确认，三次握手完成"},
-	msgFirstData:        {"%q", "%q"},
-	msgData:             {"%d bytes of data", "%d 字节数据"},
-	msgAck:              {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
-	msgAckDelayed:       {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
-	msgAckAgain:         {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
-	msgDuplicate:        {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
-	msgDSACK:            {"ACK again: got some bytes twice (DSACK)", "再次 ACK：有字节收到了两次（DSACK）"},
-	msgStillHere:        {"answers: still here", "回应：还在"},
-	msgWindowStillZero:  {"answers: still no room", "回应：仍然没有空间"},
-	msgWindowZero:       {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
-	msgWindowOpen:       {"has room again: window update", "又有空间了：更新窗口"},
-	msgFin:              {"FIN: has nothing more to send", "FIN：没有数据要发了"},
-	msgFinData:          {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
-	msgAckFin:           {"confirms the FIN", "确认对方的 FIN"},
-	msgReset:            {"RST: breaks the connection off", "RST：强行终止连接"},
-	msgResetRefuse:      {"RST: nothing listens here", "RST：此端口无人监听"},
-	msgResetUnknown:     {"RST: knows of no such connection", "RST：这里没有这个连接"},
-	msgResetUnsent:      {"RST: never sent what is acknowledged here", "RST：这里确认的从未发出过"},
-	msgResetVain:        {"RST: is meant to break the connection off", "RST：意图终止连接"},
-	msgTimerKeepAlive:   {"gives up: no probe was answered", "放弃：所有探测都没有回应"},
-	msgForeign:          {"not sent by %s now", "并非 %s 此刻所发"},
-	msgFindForeign:      {"Not sent by %s now, but in its name: %s.", "并非 %s 此刻所发、却用其名的：%s。"},
-	msgFindDelayed:      {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
-	msgFindClosed:       {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
-	msgFindStayedClosed: {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},
-	msgFindResetLost:    {"A RST from %s that was lost, so that %s does not know: %s.", "%s 发出而丢失、%s 因而不知道的 RST：%s。"},
-	msgKeepAlive:        {"keep-alive: are you still there?", "保活探测：你还在吗？"},
-	msgWindowProbe:      {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
-	msgChallenge:        {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
-	msgRepeatTimeout:    {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
-	msgRepeatFast:       {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
-	msgRepeatLate:       {"#%d again: what was sent after it has arrived", "重传 #%d：比它晚发的已经到了"},
-	msgRepeatProbe:      {"#%d again, as a probe: no ACK came within %s", "重传 #%d 作尾部探测：%s 内没有等到确认"},
-	msgRepeat:           {"#%d again", "重传 #%d"},
-	msgRepeatNeedless:   {" (#%d had arrived)", "（#%d 其实已到达）"},
+	msgSyn:               {"asks to connect; numbers start here", "请求连接，告知自己的初始序号"},
+	msgSynCrossing:       {"asks to connect too: the two SYNs cross", "对方也请求连接，两个 SYN 交错"},
+	msgSynAck:            {"agrees, with numbers of its own", "同意连接，告知自己的初始序号"},
+	msgHandshake:         {"confirms: the connection is open", "确认，三次握手完成"},
+	msgFirstData:         {"%q", "%q"},
+	msgData:              {"%d bytes of data", "%d 字节数据"},
+	msgAck:               {"ACK: has all before %d", "ACK：%d 之前的已全部收到"},
+	msgAckDelayed:        {"delayed ACK: has all before %d", "延迟 ACK：%d 之前的已全部收到"},
+	msgAckAgain:          {"ACK again: has all before %d", "再次 ACK：%d 之前的已全部收到"},
+	msgDuplicate:         {"duplicate ACK: still waits for %d", "重复 ACK：仍在等 %d"},
+	msgDSACK:             {"ACK again: got some bytes twice (DSACK)", "再次 ACK：有字节收到了两次（DSACK）"},
+	msgStillHere:         {"answers: still here", "回应：还在"},
+	msgWindowStillZero:   {"answers: still no room", "回应：仍然没有空间"},
+	msgWindowZero:        {"ACK: has all before %d, but no room for more", "ACK：%d 之前的已收到，但缓冲区已满"},
+	msgWindowOpen:        {"has room again: window update", "又有空间了：更新窗口"},
+	msgFin:               {"FIN: has nothing more to send", "FIN：没有数据要发了"},
+	msgFinData:           {"the last %d bytes, and FIN", "最后 %d 字节，附 FIN"},
+	msgAckFin:            {"confirms the FIN", "确认对方的 FIN"},
+	msgReset:             {"RST: breaks the connection off", "RST：强行终止连接"},
+	msgResetRefuse:       {"RST: nothing listens here", "RST：此端口无人监听"},
+	msgResetUnknown:      {"RST: knows of no such connection", "RST：这里没有这个连接"},
+	msgResetUnsent:       {"RST: never sent what is acknowledged here", "RST：这里确认的从未发出过"},
+	msgResetVain:         {"RST: is meant to break the connection off", "RST：意图终止连接"},
+	msgTimerKeepAlive:    {"gives up: no probe was answered", "放弃：所有探测都没有回应"},
+	msgForeign:           {"not sent by %s now", "并非 %s 此刻所发"},
+	msgFindForeign:       {"Not sent by %s now, but in its name: %s.", "并非 %s 此刻所发、却用其名的：%s。"},
+	msgRepeatAcked:       {" (#%d had been acknowledged)", "（#%d 其实已得到确认）"},
+	msgFindNeedlessAcked: {"#%d repeats #%d, which had been acknowledged.", "#%d 重传 #%d，而后者其实已得到确认。"},
+	msgFindMissing:       {"The capture lacks %d bytes of %s, which %s acknowledged.", "抓包缺少 %[2]s 的 %[1]d 字节，而 %[3]s 确认了它们。"},
+	msgFindCaptured:      {"Captured of %s: %d bytes, of %s: %d.", "抓到 %s 发送的 %d 字节，%s 发送的 %d 字节。"},
+	msgNothingAgain:      {"Nothing was sent again.", "没有重传。"},
+	msgFindDelayed:       {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
+	msgFindClosed:        {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
+	msgFindStayedClosed:  {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},
+	msgFindResetLost:     {"A RST from %s that was lost, so that %s does not know: %s.", "%s 发出而丢失、%s 因而不知道的 RST：%s。"},
+	msgKeepAlive:         {"keep-alive: are you still there?", "保活探测：你还在吗？"},
+	msgWindowProbe:       {"probe: is there room by now?", "零窗口探测：有空间了吗？"},
+	msgChallenge:         {"challenge ACK: asks whether that was meant", "挑战 ACK：请对方证实"},
+	msgRepeatTimeout:     {"#%d again: no ACK came within %s", "重传 #%d：%s 内没有等到确认"},
+	msgRepeatFast:        {"#%d again: duplicate ACKs say it is missing", "快速重传 #%d：重复确认表明它丢了"},
+	msgRepeatLate:        {"#%d again: what was sent after it has arrived", "重传 #%d：比它晚发的已经到了"},
+	msgRepeatProbe:       {"#%d again, as a probe: no ACK came within %s", "重传 #%d 作尾部探测：%s 内没有等到确认"},
+	msgRepeat:            {"#%d again", "重传 #%d"},
+	msgRepeatNeedless:    {" (#%d had arrived)", "（#%d 其实已到达）"},
 
 	msgLostRandom:    {"LOST on the way", "途中丢失"},
 	msgLostQueue:     {"LOST: the link's queue is full", "丢失：链路队列已满"},

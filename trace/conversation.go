@@ -70,6 +70,7 @@ func (it *item) became(s tcp.State) bool {
 // conversation is one connection between two hosts, taken from a log.
 type conversation struct {
 	start    tcp.Time // of the log
+	captured bool     // as Log.Captured says
 	ends     [2]end
 	segments []*segment // in order of sending
 	notes    []*Entry   // what was said, and by order when

@@ -245,7 +245,11 @@ func (x *explainer) repeat(seg *segment) string {
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
 	if !x.blind && x.had(old, seg) {
-		what += x.lang.say(msgRepeatNeedless, old.packet.Number)
+		m := msgRepeatNeedless
+		if x.captured {
+			m = msgRepeatAcked
+		}
+		what += x.lang.say(m, old.packet.Number)
 	}
 	return what
 }
@@ -257,8 +261,13 @@ func (seg *segment) arrivedBefore(t tcp.Time) bool {
 }
 
 // had reports whether a segment had reached the other end when another was
-// sent that repeats it.
-func (c *conversation) had(old, again *segment) bool { return old.arrivedBefore(again.send.time) }
+// sent that repeats it. Of a capture an acknowledgement is the only proof.
+func (c *conversation) had(old, again *segment) bool {
+	if c.captured {
+		return c.answer(old, again.send.time) != answerNone
+	}
+	return old.arrivedBefore(again.send.time)
+}
 
 // answer is what became of the acknowledgement of a segment.
 type answer uint8

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ func find(talk *conversation, lang Lang, seq Seq) []string {
 	f.repeats()
 	f.undone()
 	f.windows()
+	f.missing()
 	f.ending()
 	return f.found
 }
@@ -67,7 +69,11 @@ func (f *finder) handshake() {
 // totals tells how many bytes each end sent.
 func (f *finder) totals() {
 	bytes := f.conversation.totals()
-	f.add(msgFindBytes, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
+	m := msgFindBytes
+	if f.captured {
+		m = msgFindCaptured
+	}
+	f.add(m, f.ends[0].host, bytes[0], f.ends[1].host, bytes[1])
 }
 
 // totals counts the bytes of each direction, those sent again once.
@@ -151,6 +157,61 @@ func (f *finder) windows() {
 	}
 }
 
+// missing tells how many bytes of each end a capture lacks that the other end
+// acknowledged.
+func (f *finder) missing() {
+	if !f.captured {
+		return
+	}
+	for s := range f.ends {
+		lacking := 0
+		for _, base := range f.bases(side(s)) {
+			lacking += f.lacking(base)
+		}
+		if lacking > 0 {
+			f.add(msgFindMissing, lacking, f.ends[s].host, f.ends[1-s].host)
+		}
+	}
+}
+
+// bases are what the numbers of one end count from: one for each connection of
+// the same ports.
+func (f *finder) bases(of side) []*isn {
+	var list []*isn
+	for _, seg := range f.segments {
+		base := seg.own
+		if seg.from != of {
+			base = seg.peer
+		}
+		if !slices.Contains(list, base) {
+			list = append(list, base)
+		}
+	}
+	return list
+}
+
+// lacking counts the bytes from a base on that were acknowledged, but not seen.
+func (f *finder) lacking(base *isn) int {
+	acked := base.seq.Add(1)
+	var seen [][2]int
+	for _, seg := range f.segments {
+		s := &seg.tcp
+		switch {
+		case seg.own == base && s.Len() > 0 && !s.Flags.Has(wire.RST):
+			seen = append(seen, [2]int{s.Seq.Diff(base.seq), s.End().Diff(base.seq)})
+		case seg.peer == base && s.Flags&(wire.ACK|wire.RST) == wire.ACK && acked.Less(s.Ack):
+			acked = s.Ack
+		}
+	}
+	slices.SortFunc(seen, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	lacking, next := 0, 1
+	for _, x := range seen {
+		lacking += max(min(x[0], acked.Diff(base.seq))-next, 0)
+		next = max(next, x[1])
+	}
+	return lacking + max(acked.Diff(base.seq)-next, 0)
+}
+
 // numbers lists the packets of the conversation, duplicates included, for
 // which is holds: "#3 #5".
 func (f *finder) numbers(is func(*Packet) bool) string {
@@ -185,6 +246,8 @@ func (f *finder) repeats() {
 		quiet = false
 		n, m := seg.packet.Number, old.packet.Number
 		switch {
+		case f.captured && f.had(old, seg):
+			f.add(msgFindNeedlessAcked, n, m)
 		case f.had(old, seg):
 			f.add([...]message{
 				answerNone: msgFindNeedlessSilent, answerLost: msgFindNeedlessLost,
@@ -202,7 +265,10 @@ func (f *finder) repeats() {
 			f.add(msgFindRepeat, n, m)
 		}
 	}
-	if quiet {
+	switch {
+	case quiet && f.captured:
+		f.add(msgNothingAgain)
+	case quiet:
 		f.add(msgNothingLost)
 	}
 }

@@ -46,6 +46,9 @@ type Entry struct {
 type Log struct {
 	// Entries must not be changed.
 	Entries []Entry
+	// Captured says that the packets were seen at one place on the way: that
+	// they arrived, and when, is a guess.
+	Captured bool
 
 	packets map[int]*Packet // by number
 }

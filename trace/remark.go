@@ -69,7 +69,7 @@ func (a *Analysis) Remarks(lang Lang) map[int]Remark {
 				r.Text = x.join([]string{r.Text, x.arrive(seg.arrive)})
 			}
 			if seg.repeats != nil {
-				r.Repeats, r.Needless = seg.repeats.packet.Number, seg.repeats.arrivedBefore(seg.send.time)
+				r.Repeats, r.Needless = seg.repeats.packet.Number, talk.had(seg.repeats, seg)
 			}
 			remarks[seg.packet.Number] = r
 		}

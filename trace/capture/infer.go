@@ -28,11 +28,16 @@ type end struct {
 
 	ack        seqnum.Value // the last acknowledgement number sent
 	window     uint16
-	duplicates int // of it, in a row, that reached the peer
+	duplicates int          // of it, in a row, that reached the peer
+	behind     seqnum.Value // up to where it has something, behind gaps or not
 }
 
 // packet takes an IP packet into the log, if it is a TCP segment.
 func (c *Capture) packet(at tcp.Time, data []byte) {
+	if c.seen.again(at, data) {
+		c.Twice++
+		return
+	}
 	packet, cut := whole(data)
 	tuple, seg := parse(packet)
 	if seg == nil && c.datagram(at, packet) {
@@ -154,6 +159,15 @@ func (e *end) decide(log *trace.Log, at tcp.Time, r tcp.Rule) {
 // sends infers what sending a segment means for its sender.
 func (e *end) sends(log *trace.Log, at tcp.Time, peer *end, seg *wire.Segment) {
 	f := seg.Flags
+	if f&(wire.SYN|wire.RST) == 0 && !peer.known {
+		// The other direction is not in the capture, but it was heard.
+		switch e.state {
+		case tcp.StateSynSent:
+			e.move(log, at, tcp.StateEstablished, tcp.RuleSynSentSynAck)
+		case tcp.StateSynReceived:
+			e.move(log, at, tcp.StateEstablished, tcp.RuleHandshakeAck)
+		}
+	}
 	switch {
 	case f.Has(wire.RST):
 		if e.known || e.state != tcp.StateClosed {
@@ -214,7 +228,10 @@ func (e *end) record(at tcp.Time, seg *wire.Segment) {
 		} else {
 			e.duplicates = 0
 		}
-		e.ack, e.window = seg.Ack, seg.Window
+		e.ack, e.window, e.behind = seg.Ack, seg.Window, seg.Ack
+		for _, b := range seg.Options.SACK[:seg.Options.NumSACK] {
+			e.behind = seqnum.Max(e.behind, b.Right)
+		}
 	}
 	e.known = true
 }
@@ -237,6 +254,8 @@ func (e *end) explainRepeat(log *trace.Log, at tcp.Time, peer *end, seg *wire.Se
 	case seg.Len() == 0 || !seg.Seq.Less(e.max):
 	case peer.duplicates >= 3:
 		e.decide(log, at, tcp.RuleFastRetransmit)
+	case peer.known && seg.Seq.Less(peer.behind) && peer.ack.LessEq(seg.Seq) && at.Sub(e.sentAt[seg.Seq]) < patience:
+		e.decide(log, at, tcp.RuleLost)
 	default:
 		if last, ok := e.sentAt[seg.Seq]; ok && at.Sub(last) >= patience {
 			e.decide(log, at, tcp.RuleRetransmitTimeout)
@@ -252,6 +271,9 @@ func arrive(log *trace.Log, at tcp.Time, e, peer *end, seg *wire.Segment) {
 			e.move(log, at, tcp.StateClosed, tcp.RuleResetExact)
 		}
 		return
+	}
+	if !f.Has(wire.SYN) && !e.known && (e.state == tcp.StateClosed || e.state == tcp.StateListen) {
+		e.move(log, at, tcp.StateEstablished, tcp.RuleHandshakeAck) // its side is not in the capture
 	}
 	if f.Has(wire.ACK) && e.known {
 		e.acked(log, at, seg)

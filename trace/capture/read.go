@@ -33,12 +33,16 @@ type Capture struct {
 	Packets, Segments, Datagrams, Errors int
 	// Cut counts the segments of which the capture has only the beginning.
 	Cut int
+	// Twice counts the packets that were left out because they had been captured
+	// before: by a mirror port, or on two interfaces.
+	Twice int
 	// Other counts the packets that are no TCP segments, by what they are.
 	Other map[string]int
 	// End is why reading ended early, nil at the end of the file.
 	End error
 
 	observer observer
+	seen     recent
 	bytes    int
 }
 
@@ -64,7 +68,7 @@ func Read(r io.Reader) (*Capture, error) {
 		in = bufio.NewReaderSize(z, 1<<16)
 		magic, err = in.Peek(4)
 	}
-	c := &Capture{Other: map[string]int{}}
+	c := &Capture{Log: trace.Log{Captured: true}, Other: map[string]int{}}
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return nil, err
@@ -146,6 +150,9 @@ func (c *Capture) Notes(lang trace.Lang) []string {
 	}
 	if c.End != nil {
 		say("The capture could be read up to packet %d only: %v.", "抓包文件只能读到第 %d 个包：%v。", c.Packets, c.End)
+	}
+	if c.Twice > 0 {
+		say("Captured twice, and shown once: %d packets.", "有 %d 个包被抓到两次，只显示一次。", c.Twice)
 	}
 	if c.Cut > 0 {
 		say("Of %d segments the capture has only the beginning: their data is unknown.", "有 %d 个报文段只抓到开头，其数据未知。", c.Cut)
