@@ -73,6 +73,11 @@ var loopback4 = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 // localhost.
 type lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
+// services looks up the ports of named services in files alone. The system's own
+// look-up, which DefaultResolver prefers, cannot be used in more than one bubble of
+// testing/synctest.
+var services = &net.Resolver{PreferGo: true}
+
 // resolve returns the endpoints that address, "host:port", stands for; at
 // least one. An empty host comes out as the invalid address. Names are for look,
 // a function so that a program which only listens has no DNS client in it.
@@ -81,7 +86,7 @@ func resolve(ctx context.Context, look lookup, n network, address string) ([]net
 	if err != nil {
 		return nil, err
 	}
-	port, err := net.DefaultResolver.LookupPort(ctx, n.String(), service)
+	port, err := services.LookupPort(ctx, n.String(), service)
 	if err != nil {
 		return nil, err
 	}

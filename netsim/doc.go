@@ -58,6 +58,10 @@
 // runs that repeat bit for bit use package sim, which has the same network.
 // Outside of a bubble the network runs in real time.
 //
+// A net.Resolver with PreferGo, and a host's DialContext for its Dial, asks name
+// servers of the network. Without package netsim, one must have looked something up
+// before the first bubble, or it ends the program in the second.
+//
 // In a bubble, programs must end before the test does, as synctest demands:
 // closing the network ends those that wait for connections, t.Context those
 // that sleep.
