@@ -4,8 +4,11 @@ package trivet_test
 
 import (
 	"io"
+	"net"
 	"testing"
 	"time"
+
+	"github.com/trivet-net/trivet"
 )
 
 // The race detector makes sync.Pool forget at random, so these tests are not
@@ -46,5 +49,29 @@ func TestUDPConnAllocs(t *testing.T) {
 	defer done()
 	if got := testing.AllocsPerRun(1000, round); got != 0 {
 		t.Errorf("%v allocations for a datagram there and back, want 0", got)
+	}
+}
+
+// A datagram whose sender is not kept costs an allocation, that of its IP.
+func TestReadFromUDPAllocs(t *testing.T) {
+	s := newHost(t, trivet.Config{}, nil, nil)
+	defer closeHost(t, s)
+	c, err := s.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	to := c.LocalAddr().(*net.UDPAddr).AddrPort()
+	buf := make([]byte, 8)
+	allocs := testing.AllocsPerRun(1000, func() {
+		if _, err := c.WriteToUDPAddrPort(buf, to); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.ReadFromUDP(buf); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 1 {
+		t.Errorf("%v allocations for a datagram with its sender, want 1", allocs)
 	}
 }

@@ -100,13 +100,34 @@ func (s *Stack) DialTimeout(network, address string, timeout time.Duration) (net
 // DialTCP connects as net.DialTCP does. A nil local address is chosen.
 func (s *Stack) DialTCP(network string, local, remote *net.TCPAddr) (*Conn, error) {
 	d := Dialer{Stack: s, LocalAddr: netAddr(local)}
+	return d.dialTCP(context.Background(), network, local, remote)
+}
+
+// DialTCP connects from one endpoint to another, without looking anything up.
+// LocalAddr is not used: what is zero of local is chosen.
+func (d *Dialer) DialTCP(ctx context.Context, network string, local, remote netip.AddrPort) (*Conn, error) {
+	ctx, cancel := d.withDeadline(ctx)
+	defer cancel()
+	from, to := net.TCPAddrFromAddrPort(local), net.TCPAddrFromAddrPort(remote)
+	return d.from(from).dialTCP(ctx, network, from, to)
+}
+
+// from returns the Dialer with another LocalAddr.
+func (d *Dialer) from(local net.Addr) *Dialer {
+	e := *d
+	e.LocalAddr = local
+	return &e
+}
+
+// dialTCP connects from local, which is the LocalAddr.
+func (d *Dialer) dialTCP(ctx context.Context, network string, local, remote *net.TCPAddr) (*Conn, error) {
 	n, err := parseNetwork(network, tcpNetworks)
 	if err == nil && remote == nil {
 		err = errMissingAddress
 	}
 	var c *Conn
 	if err == nil {
-		c, err = d.connect(context.Background(), n, endOf(local), endOf(remote))
+		c, err = d.connect(ctx, n, endOf(local), endOf(remote))
 	}
 	if err != nil {
 		return nil, d.fail(network, netAddr(remote), err)

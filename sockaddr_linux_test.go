@@ -1,11 +1,14 @@
 package trivet_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/internal/netns"
@@ -21,6 +24,8 @@ type addressCalls struct {
 	listenUDP    func(string, *net.UDPAddr) (udpConn, error)
 	dialTCP      func(string, *net.TCPAddr, *net.TCPAddr) (net.Conn, error)
 	dialUDP      func(string, *net.UDPAddr, *net.UDPAddr) (net.Conn, error)
+	dialerTCP    func(network string, local, remote netip.AddrPort) (net.Conn, error)
+	dialerUDP    func(network string, local, remote netip.AddrPort) (net.Conn, error)
 }
 
 func kernelCalls() addressCalls {
@@ -35,6 +40,12 @@ func kernelCalls() addressCalls {
 		listenUDP: func(n string, a *net.UDPAddr) (udpConn, error) { return net.ListenUDP(n, a) },
 		dialTCP:   func(n string, l, r *net.TCPAddr) (net.Conn, error) { return net.DialTCP(n, l, r) },
 		dialUDP:   func(n string, l, r *net.UDPAddr) (net.Conn, error) { return net.DialUDP(n, l, r) },
+		dialerTCP: func(n string, l, r netip.AddrPort) (net.Conn, error) {
+			return new(net.Dialer).DialTCP(context.Background(), n, l, r)
+		},
+		dialerUDP: func(n string, l, r netip.AddrPort) (net.Conn, error) {
+			return new(net.Dialer).DialUDP(context.Background(), n, l, r)
+		},
 	}
 }
 
@@ -50,6 +61,12 @@ func stackCalls(s *trivet.Stack) addressCalls {
 		listenUDP: func(n string, a *net.UDPAddr) (udpConn, error) { return s.ListenUDP(n, a) },
 		dialTCP:   func(n string, l, r *net.TCPAddr) (net.Conn, error) { return s.DialTCP(n, l, r) },
 		dialUDP:   func(n string, l, r *net.UDPAddr) (net.Conn, error) { return s.DialUDP(n, l, r) },
+		dialerTCP: func(n string, l, r netip.AddrPort) (net.Conn, error) {
+			return (&trivet.Dialer{Stack: s}).DialTCP(context.Background(), n, l, r)
+		},
+		dialerUDP: func(n string, l, r netip.AddrPort) (net.Conn, error) {
+			return (&trivet.Dialer{Stack: s}).DialUDP(context.Background(), n, l, r)
+		},
 	}
 }
 
@@ -189,6 +206,22 @@ func (o *outcomes) dialling(c addressCalls, family string, from, to *net.UDPAddr
 	} else {
 		o.opened(call, d.LocalAddr(), d.RemoteAddr(), d.Close)
 	}
+	if from == nil || to == nil || from.Port != 0 || to.Port >= 1<<16 {
+		return
+	}
+	l, r := from.AddrPort(), to.AddrPort()
+	call = fmt.Sprintf("Dialer.DialTCP tcp%s %v %v", family, l, r)
+	if d, err := c.dialerTCP("tcp"+family, l, r); err != nil {
+		o.failed(call, err)
+	} else {
+		o.opened(call, d.LocalAddr(), d.RemoteAddr(), d.Close)
+	}
+	call = fmt.Sprintf("Dialer.DialUDP udp%s %v %v", family, l, r)
+	if d, err := c.dialerUDP("udp"+family, l, r); err != nil {
+		o.failed(call, err)
+	} else {
+		o.opened(call, d.LocalAddr(), d.RemoteAddr(), d.Close)
+	}
 }
 
 func (o *outcomes) writing(c addressCalls, family string, port int) {
@@ -239,6 +272,31 @@ func TestAddressesAsPackageNet(t *testing.T) {
 	for _, call := range want.calls {
 		if got.result[call] != want.result[call] {
 			t.Errorf("%s:\n%s\npackage net:\n%s", call, got.result[call], want.result[call])
+		}
+	}
+}
+
+// Dialer.DialTCP and DialUDP keep to the Dialer's time and to the context.
+func TestDialEndpointInTime(t *testing.T) {
+	s := newHost(t, trivet.Config{}, nil, nil)
+	defer closeHost(t, s)
+	canceled, cancel := context.WithCancel(context.Background())
+	cancel()
+	to := netip.MustParseAddrPort("127.0.0.1:9")
+	for _, try := range []struct {
+		ctx     context.Context
+		timeout time.Duration
+		want    error
+	}{
+		{canceled, 0, context.Canceled},
+		{context.Background(), -1, context.DeadlineExceeded},
+	} {
+		d := trivet.Dialer{Stack: s, Timeout: try.timeout}
+		if _, err := d.DialTCP(try.ctx, "tcp", netip.AddrPort{}, to); !errors.Is(err, try.want) {
+			t.Errorf("DialTCP: %v, want %v", err, try.want)
+		}
+		if _, err := d.DialUDP(try.ctx, "udp", netip.AddrPort{}, to); !errors.Is(err, try.want) {
+			t.Errorf("DialUDP: %v, want %v", err, try.want)
 		}
 	}
 }

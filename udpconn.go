@@ -77,11 +77,16 @@ func (c *UDPConn) ReadFrom(p []byte) (int, net.Addr, error) {
 
 // ReadFromUDP reads the next datagram and returns its sender.
 func (c *UDPConn) ReadFromUDP(p []byte) (int, *net.UDPAddr, error) {
+	return c.readFromUDP(p, new(net.UDPAddr)) // inlined, where the address may stay on the stack
+}
+
+func (c *UDPConn) readFromUDP(p []byte, addr *net.UDPAddr) (int, *net.UDPAddr, error) {
 	n, from, err := c.ReadFromUDPAddrPort(p)
 	if err != nil {
 		return n, nil, err
 	}
-	return n, net.UDPAddrFromAddrPort(from), nil
+	*addr = net.UDPAddr{IP: from.Addr().AsSlice(), Port: int(from.Port())}
+	return n, addr, nil
 }
 
 // ReadFromUDPAddrPort reads the next datagram and returns its sender. The address

@@ -164,13 +164,27 @@ func (s *Stack) eachShard(n network, port uint16, open func(*engine.Engine, tcp.
 // chosen.
 func (s *Stack) DialUDP(network string, local, remote *net.UDPAddr) (*UDPConn, error) {
 	d := Dialer{Stack: s, LocalAddr: netAddr(local)}
+	return d.dialUDPAddr(context.Background(), network, local, remote)
+}
+
+// DialUDP opens a socket that is connected to an endpoint, without looking anything
+// up. LocalAddr is not used: what is zero of local is chosen.
+func (d *Dialer) DialUDP(ctx context.Context, network string, local, remote netip.AddrPort) (*UDPConn, error) {
+	ctx, cancel := d.withDeadline(ctx)
+	defer cancel()
+	from, to := net.UDPAddrFromAddrPort(local), net.UDPAddrFromAddrPort(remote)
+	return d.from(from).dialUDPAddr(ctx, network, from, to)
+}
+
+// dialUDPAddr opens a socket from local, which is the LocalAddr.
+func (d *Dialer) dialUDPAddr(ctx context.Context, network string, local, remote *net.UDPAddr) (*UDPConn, error) {
 	n, err := parseNetwork(network, udpNetworks)
 	if err == nil && remote == nil {
 		err = errMissingAddress
 	}
 	var c *UDPConn
 	if err == nil {
-		c, err = d.connectUDP(context.Background(), n, endOf(local), endOf(remote))
+		c, err = d.connectUDP(ctx, n, endOf(local), endOf(remote))
 	}
 	if err != nil {
 		return nil, d.fail(network, netAddr(remote), err)
