@@ -223,7 +223,7 @@ func icmpOf(t testing.TB, b []byte) []byte {
 		t.Fatalf("ParseIP: %v", d)
 	}
 	var out wire.Packet
-	out.BuildUnreachable(&ip, in, wire.UnreachablePort, 0)
+	out.BuildHostError(&ip, in, wire.HostErrorPort)
 	defer out.Release()
 	return out.AppendTo(nil)
 }

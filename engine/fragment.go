@@ -96,7 +96,7 @@ func (e *Engine) inputFragment(now tcp.Time, p *wire.Packet) {
 	if d != wire.DropNone {
 		e.drop(now, d)
 		if f.Version == 6 && f.WrongAt > 0 && e.network.check(&e.ip, p.Link) == wire.DropNone {
-			e.sendProblem(now, p, wire.UnreachableFragment)
+			e.sendProblem(now, p, wire.HostErrorFragment)
 		}
 		return
 	}
@@ -269,6 +269,6 @@ func (e *Engine) sendReassemblyTimeout(now tcp.Time, a *reassembly) {
 	if reply := e.nextICMP(now); reply != nil {
 		var quoted wire.Packet
 		quoted.SetBytes(a.parts[0].packet.Data)
-		reply.BuildUnreachable(&e.ip, &quoted, wire.UnreachableTimeout, 0)
+		reply.BuildHostError(&e.ip, &quoted, wire.HostErrorReassembly)
 	}
 }

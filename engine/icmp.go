@@ -36,7 +36,7 @@ func (e *Engine) answerEcho(now tcp.Time, p *wire.Packet) {
 	if reply == nil {
 		return
 	}
-	reply.BuildEchoReply(&e.ip, p, 0)
+	reply.BuildEchoReply(&e.ip, p)
 	mtu := e.datagramMTU(now, e.network.byIndex(reply.Link), &e.ip.Src)
 	if reply.Len() <= mtu {
 		return
@@ -149,7 +149,7 @@ func (e *Engine) inputUnknown(now tcp.Time, p *wire.Packet) {
 		return
 	}
 	if reply := e.nextICMP(now); reply != nil {
-		reply.BuildUnreachable(&e.ip, p, wire.UnreachableProtocol, 0)
+		reply.BuildHostError(&e.ip, p, wire.HostErrorProtocol)
 	}
 }
 
@@ -164,9 +164,9 @@ func (e *Engine) inputProblem(now tcp.Time, p *wire.Packet, d wire.Drop) {
 	e.drop(now, d)
 	e.ip.Dst = from
 	if d == wire.DropOption {
-		e.sendProblem(now, p, wire.UnreachableOption)
+		e.sendProblem(now, p, wire.HostErrorOption)
 	} else {
-		e.sendProblem(now, p, wire.UnreachableRoute)
+		e.sendProblem(now, p, wire.HostErrorRoute)
 	}
 }
 
@@ -186,12 +186,12 @@ func (e *Engine) problemFrom(index int, d wire.Drop) (from wire.Addr, a wire.Dro
 
 // sendProblem tells the sender of an IPv6 packet what is wrong with it; but nobody
 // is told of an error message (RFC 4443, Section 2.4(e)).
-func (e *Engine) sendProblem(now tcp.Time, p *wire.Packet, why wire.Unreachable) {
+func (e *Engine) sendProblem(now tcp.Time, p *wire.Packet, why wire.HostError) {
 	if p.IsICMPv6Error() {
 		return
 	}
 	if reply := e.nextICMP(now); reply != nil {
-		reply.BuildUnreachable(&e.ip, p, why, 0)
+		reply.BuildHostError(&e.ip, p, why)
 	}
 }
 

@@ -24,7 +24,7 @@ func (e *Engine) inputUDP(now tcp.Time, p *wire.Packet) {
 	e.stats.UDP.NoPort++
 	e.drop(now, wire.DropNoPort)
 	if reply := e.nextICMP(now); reply != nil {
-		reply.BuildUnreachable(&e.ip, p, wire.UnreachablePort, 0)
+		reply.BuildHostError(&e.ip, p, wire.HostErrorPort)
 	}
 }
 

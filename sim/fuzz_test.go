@@ -23,7 +23,7 @@ func FuzzForgedPackets(f *testing.F) {
 	var ip wire.IP
 	in.SetBytes(syn)
 	in.ParseIP(&ip)
-	out.BuildError(wire.AddrFrom(server.Addr()), &ip, &in, wire.ICMPTooBig, 0, 600)
+	out.BuildRouterError(wire.AddrFrom(server.Addr()), &ip, &in, wire.ICMPTooBig, 0, 600)
 	f.Add(uint8(3), out.AppendTo(nil))
 	f.Fuzz(func(t *testing.T, where uint8, packet []byte) {
 		n := New(Config{Seed: 1})

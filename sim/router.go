@@ -193,7 +193,7 @@ func (r *Router) fail(at *port, p *wire.Packet, kind wire.ICMPKind, code uint8, 
 		from = wire.AddrFrom(r.addrs[1])
 	}
 	r.stats.ErrorsSent++
-	r.reply.BuildError(from, &r.ip, p, kind, code, mtu)
+	r.reply.BuildRouterError(from, &r.ip, p, kind, code, mtu)
 	at.out.send(&r.reply)
 	r.reply.Release()
 }
@@ -216,7 +216,7 @@ func (r *Router) local(at *port, p *wire.Packet) {
 		p.ParseICMP(&r.ip, &m) != wire.DropNone || m.Kind != wire.ICMPEcho {
 		return
 	}
-	r.reply.BuildEchoReply(&r.ip, p, 0)
+	r.reply.BuildEchoReply(&r.ip, p)
 	at.out.send(&r.reply)
 	r.reply.Release()
 }

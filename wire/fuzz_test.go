@@ -166,9 +166,9 @@ func checkSegment(t *testing.T, ip *IP, s *Segment) {
 // parse, and errors quote it.
 func answer(t *testing.T, in *Packet, ip *IP) {
 	var echo, port, protocol Packet
-	echo.BuildEchoReply(ip, in, 1)
-	port.BuildUnreachable(ip, in, UnreachablePort, 1)
-	protocol.BuildUnreachable(ip, in, UnreachableProtocol, 1)
+	echo.BuildEchoReply(ip, in)
+	port.BuildHostError(ip, in, HostErrorPort)
+	protocol.BuildHostError(ip, in, HostErrorProtocol)
 	for i, p := range []*Packet{&echo, &port, &protocol} {
 		var got IP
 		var m ICMP

@@ -249,17 +249,17 @@ func TestICMPAgainstKernel(t *testing.T) {
 	}{
 		{
 			name: "echo", in: vectorEcho4, answer: vectorEchoReply4,
-			build: func(p *Packet, ip *IP, in *Packet) { p.BuildEchoReply(ip, in, 7) },
+			build: func(p *Packet, ip *IP, in *Packet) { p.BuildEchoReply(ip, in) },
 			want:  ICMP{Kind: ICMPEchoReply, ID: 77, Seq: 1},
 		},
 		{
 			name: "echo in IPv6", in: vectorEcho6, answer: vectorEchoReply6,
-			build: func(p *Packet, ip *IP, in *Packet) { p.BuildEchoReply(ip, in, 7) },
+			build: func(p *Packet, ip *IP, in *Packet) { p.BuildEchoReply(ip, in) },
 			want:  ICMP{Kind: ICMPEchoReply, ID: 77, Seq: 1},
 		},
 		{
 			name: "port", in: vectorUDP4, answer: vectorUDP4Error,
-			build: func(p *Packet, ip *IP, in *Packet) { p.BuildUnreachable(ip, in, UnreachablePort, 7) },
+			build: func(p *Packet, ip *IP, in *Packet) { p.BuildHostError(ip, in, HostErrorPort) },
 			want: ICMP{
 				Kind: ICMPUnreachable, Code: ICMPPortUnreachable, Protocol: ProtoUDP,
 				Tuple: Tuple(netip.MustParseAddrPort("192.0.2.2:5000"), netip.MustParseAddrPort("192.0.2.1:5001")),
@@ -267,7 +267,7 @@ func TestICMPAgainstKernel(t *testing.T) {
 		},
 		{
 			name: "port in IPv6", in: vectorUDP6, answer: vectorUDP6Error,
-			build: func(p *Packet, ip *IP, in *Packet) { p.BuildUnreachable(ip, in, UnreachablePort, 7) },
+			build: func(p *Packet, ip *IP, in *Packet) { p.BuildHostError(ip, in, HostErrorPort) },
 			want: ICMP{
 				Kind: ICMPUnreachable, Code: ICMPv6PortUnreachable, Protocol: ProtoUDP,
 				Tuple: Tuple(netip.MustParseAddrPort("[2001:db8::2]:5000"), netip.MustParseAddrPort("[2001:db8::1]:5001")),
@@ -275,7 +275,7 @@ func TestICMPAgainstKernel(t *testing.T) {
 		},
 		{
 			name: "protocol in IPv6", in: vectorProto6, answer: vectorProto6Error,
-			build: func(p *Packet, ip *IP, in *Packet) { p.BuildUnreachable(ip, in, UnreachableProtocol, 7) },
+			build: func(p *Packet, ip *IP, in *Packet) { p.BuildHostError(ip, in, HostErrorProtocol) },
 			want: ICMP{
 				Kind: ICMPParameterProblem, Code: ICMPv6UnknownNextHeader, Protocol: 253,
 				Tuple: Tuple(netip.MustParseAddrPort("[2001:db8::2]:0"), netip.MustParseAddrPort("[2001:db8::1]:0")),
@@ -304,7 +304,7 @@ func TestICMPAgainstKernel(t *testing.T) {
 
 	// The kernel quotes less than the 8 bytes that its packet did not have.
 	got := build(t, bytesOf(t, vectorProto4), func(p *Packet, ip *IP, in *Packet) {
-		p.BuildUnreachable(ip, in, UnreachableProtocol, 7)
+		p.BuildHostError(ip, in, HostErrorProtocol)
 	})
 	if want := bytesOf(t, vectorProto4Error); !bytes.Equal(got[ipv4HeaderLen:], want[ipv4HeaderLen:]) {
 		t.Errorf("built %x, want %x", got, want)
@@ -347,7 +347,7 @@ func TestQuoteLength(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in := slices.Clone(test.in)
-			b := build(t, in, func(p *Packet, ip *IP, in *Packet) { p.BuildUnreachable(ip, in, UnreachablePort, 0) })
+			b := build(t, in, func(p *Packet, ip *IP, in *Packet) { p.BuildHostError(ip, in, HostErrorPort) })
 			if len(b) != test.want {
 				t.Errorf("error of %d bytes, want %d", len(b), test.want)
 			}
@@ -367,7 +367,7 @@ func TestQuoteLength(t *testing.T) {
 func TestUnknownNextHeaderPointer(t *testing.T) {
 	options := []byte{200, 0, 1, 4, 0, 0, 0, 0}
 	in := ipv6Packet(ipv6Destination, append(options, "payload"...), nil)
-	b := build(t, in, func(p *Packet, ip *IP, in *Packet) { p.BuildUnreachable(ip, in, UnreachableProtocol, 0) })
+	b := build(t, in, func(p *Packet, ip *IP, in *Packet) { p.BuildHostError(ip, in, HostErrorProtocol) })
 	if got := binary.BigEndian.Uint32(b[ipv6HeaderLen+4:]); got != ipv6HeaderLen {
 		t.Errorf("pointer = %d, want %d", got, ipv6HeaderLen)
 	}

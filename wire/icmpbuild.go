@@ -6,18 +6,28 @@ import (
 	"github.com/trivet-net/trivet/internal/block"
 )
 
-// Unreachable is a reason why a packet that came in was not for anyone here.
-type Unreachable uint8
+// HostError is a reason why a host does not take a packet that was sent to it.
+type HostError uint8
 
-// The reasons.
+// The reasons. Those from HostErrorOption on are for IPv6 only.
 const (
-	UnreachablePort     Unreachable = iota // nobody listens on the UDP port
-	UnreachableProtocol                    // the protocol is not spoken
-	UnreachableTimeout                     // fragments were missing when the time was up
-	UnreachableOption                      // in IPv6: DropOption
-	UnreachableRoute                       // in IPv6: DropSourceRoute
-	UnreachableFragment                    // in IPv6: Fragment.WrongAt
+	HostErrorPort       HostError = iota // nobody listens on the UDP port
+	HostErrorProtocol                    // the protocol is not spoken
+	HostErrorReassembly                  // fragments were missing when the time was up
+	HostErrorOption                      // DropOption
+	HostErrorRoute                       // DropSourceRoute
+	HostErrorFragment                    // Fragment.WrongAt
 )
+
+// hostErrors are the types and codes of the messages, in IPv4 and in IPv6.
+var hostErrors = [...][2]struct{ kind, code uint8 }{
+	HostErrorPort:       {{icmpUnreachable, ICMPPortUnreachable}, {icmpv6Unreachable, ICMPv6PortUnreachable}},
+	HostErrorProtocol:   {{icmpUnreachable, ICMPProtocolUnreachable}, {icmpv6ParameterProblem, ICMPv6UnknownNextHeader}},
+	HostErrorReassembly: {{icmpTimeExceeded, ICMPReassemblyTimeout}, {icmpv6TimeExceeded, ICMPReassemblyTimeout}},
+	HostErrorOption:     {1: {icmpv6ParameterProblem, ICMPv6UnknownOption}},
+	HostErrorRoute:      {1: {icmpv6ParameterProblem, ICMPv6BadHeader}},
+	HostErrorFragment:   {1: {icmpv6ParameterProblem, ICMPv6BadHeader}},
+}
 
 // The longest error messages, in bytes, IP header included: RFC 1812, Section
 // 4.3.2.3; RFC 4443, Section 2.4(c), the least MTU of IPv6.
@@ -28,9 +38,9 @@ const (
 
 // BuildEchoReply makes the packet the answer to the echo request in, whose IP
 // header is ip: the same identifier, sequence number and data, sent back (RFC
-// 1122, Section 3.2.2.6; RFC 4443, Section 4.2). id is the identification in
-// IPv4. The packet owns its payload; its Link stays.
-func (p *Packet) BuildEchoReply(ip *IP, in *Packet, id uint16) {
+// 1122, Section 3.2.2.6; RFC 4443, Section 4.2). The packet owns its payload; its
+// Link stays.
+func (p *Packet) BuildEchoReply(ip *IP, in *Packet) {
 	var h [icmpHeaderLen]byte
 	in.copyFrom(h[:], ip.HeaderLen)
 	h[0] = icmpEchoReply
@@ -38,47 +48,38 @@ func (p *Packet) BuildEchoReply(ip *IP, in *Packet, id uint16) {
 		h[0] = icmpv6EchoReply
 	}
 	off := ip.HeaderLen + icmpHeaderLen
-	p.buildICMP(ip, h, ipFields{tos: ip.TOS, id: id}, in, off, ip.Len-off)
+	p.buildICMP(ip, h, ipFields{tos: ip.TOS}, in, off, ip.Len-off)
 }
 
-// BuildUnreachable makes the packet the error message that tells the sender of
-// in, whose IP header is ip, that it could not be delivered. As much of in is
+// BuildHostError makes the packet the ICMP error that tells the sender of in, whose
+// IP header is ip, why the host it was sent to does not take it. As much of in is
 // quoted as may be (RFC 1812, Section 4.3.2.3; RFC 4443, Section 3). Whether an
 // error may be sent at all and how many is the caller's to know (RFC 1122,
 // Section 3.2.2). The packet owns its payload; its Link stays.
-func (p *Packet) BuildUnreachable(ip *IP, in *Packet, why Unreachable, id uint16) {
+func (p *Packet) BuildHostError(ip *IP, in *Packet, why HostError) {
 	var h [icmpHeaderLen]byte
 	room := maxICMPError - ipv4HeaderLen - icmpHeaderLen
-	switch {
-	case ip.Version == 4 && why == UnreachablePort:
-		h[0], h[1] = icmpUnreachable, ICMPPortUnreachable
-	case ip.Version == 4 && why == UnreachableTimeout:
-		h[0], h[1] = icmpTimeExceeded, ICMPReassemblyTimeout
-	case ip.Version == 4:
-		h[0], h[1] = icmpUnreachable, ICMPProtocolUnreachable
-	default:
+	m := hostErrors[why][0]
+	if ip.Version == 6 {
 		room = maxICMPv6Error - ipv6HeaderLen - icmpHeaderLen
-		h[0], h[1] = icmpv6Unreachable, ICMPv6PortUnreachable
-		switch why {
-		case UnreachableTimeout:
-			h[0], h[1] = icmpv6TimeExceeded, ICMPReassemblyTimeout
-		case UnreachableProtocol, UnreachableOption, UnreachableRoute:
-			h[0], h[1] = icmpv6ParameterProblem, ICMPv6UnknownNextHeader
-			if why == UnreachableOption {
-				h[1] = ICMPv6UnknownOption
-			} else if why == UnreachableRoute {
-				h[1] = ICMPv6BadHeader
-			}
-			at, _, _ := skipExtensions(in.Contiguous())
-			binary.BigEndian.PutUint32(h[4:], uint32(at))
-		case UnreachableFragment:
-			var f Fragment
-			in.ParseFragment(&f)
-			h[0], h[1] = icmpv6ParameterProblem, ICMPv6BadHeader
-			binary.BigEndian.PutUint32(h[4:], uint32(f.WrongAt))
+		m = hostErrors[why][1]
+		if m.kind == icmpv6ParameterProblem {
+			binary.BigEndian.PutUint32(h[4:], uint32(in.problemAt(why)))
 		}
 	}
-	p.buildICMP(ip, h, ipFields{id: id}, in, 0, min(room, ip.Len))
+	h[0], h[1] = m.kind, m.code
+	p.buildICMP(ip, h, ipFields{}, in, 0, min(room, ip.Len))
+}
+
+// problemAt returns where in an IPv6 packet the byte is that is the reason.
+func (p *Packet) problemAt(why HostError) int {
+	if why == HostErrorFragment {
+		var f Fragment
+		p.ParseFragment(&f)
+		return f.WrongAt
+	}
+	at, _, _ := skipExtensions(p.Contiguous())
+	return at
 }
 
 // buildICMP makes the packet an ICMP message of the given header, sent back to

@@ -2,12 +2,12 @@ package wire
 
 import "encoding/binary"
 
-// BuildError makes the packet the ICMP error that a router at the address from
+// BuildRouterError makes the packet the ICMP error that a router at the address from
 // sends about the packet in, whose IP header is ip: ICMPTimeExceeded,
 // ICMPUnreachable with a code, or ICMPTooBig with the next link's MTU. Whether
 // an error may be sent at all is the caller's to know (RFC 1812, Section
 // 4.3.2.7; RFC 4443, Section 2.4). The packet owns its payload; its Link stays.
-func (p *Packet) BuildError(from Addr, ip *IP, in *Packet, kind ICMPKind, code uint8, mtu int) {
+func (p *Packet) BuildRouterError(from Addr, ip *IP, in *Packet, kind ICMPKind, code uint8, mtu int) {
 	h := [icmpHeaderLen]byte{1: code}
 	room := maxICMPError - ipv4HeaderLen - icmpHeaderLen
 	if ip.Version == 6 {

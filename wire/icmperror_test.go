@@ -11,7 +11,7 @@ import (
 // RFC 1191, Section 4, RFC 792, RFC 4443, Sections 3.1 to 3.3: the errors of
 // routers come from the router, go to the sender, and quote its packet, as the
 // parser reads it.
-func TestBuildError(t *testing.T) {
+func TestBuildRouterError(t *testing.T) {
 	for _, addrs := range [][3]string{{"10.0.0.1", "10.0.0.2", "10.9.9.9"}, {"fd00::1", "fd00::2", "fd00::9"}} {
 		local, remote, router := netip.MustParseAddr(addrs[0]), netip.MustParseAddr(addrs[1]), AddrFrom(netip.MustParseAddr(addrs[2]))
 		for _, want := range []ICMP{
@@ -28,7 +28,7 @@ func TestBuildError(t *testing.T) {
 				if d := in.ParseIP(&ip); d != DropNone {
 					t.Fatal(d)
 				}
-				out.BuildError(router, &ip, &in, want.Kind, want.Code, want.MTU)
+				out.BuildRouterError(router, &ip, &in, want.Kind, want.Code, want.MTU)
 				var back IP
 				var got ICMP
 				if d := out.ParseIP(&back); d != DropNone || back.Src != router || back.Dst != AddrFrom(local) {
