@@ -11,7 +11,7 @@
 // What is said over HTTP:
 //
 //	GET  /                     the page
-//	GET  /api/scenarios        what there is to play: an array of lab.ScenarioInfo
+//	GET  /api/scenarios        what there is to play: {"scenarios": [lab.ScenarioInfo...], "saves": bool}
 //	GET  /api/feed?tab=T       server-sent events: hello, beat, run
 //	POST /api/play?tab=T       a recipe; 202 and the run's id; the feed tells when it is played
 //	GET  /api/runs/ID          the beginning of the run: lab.Model

@@ -89,9 +89,8 @@ func (p *Packet) ParseMembership(ip *IP, m *Membership) Drop {
 	case ip.Version == 4 && ip.Protocol == ProtoIGMP:
 		return m.parseIGMP(b, length)
 	case ip.Version == 6 && ip.Protocol == ProtoICMPv6:
-		// RFC 3810, Sections 6.2 and 7.6: link-local source, hop limit 1 and the
-		// router alert option, or the message is ignored. RFC 3590: a report may
-		// come from the unspecified address.
+		// RFC 3810, Sections 6.2 and 7.6: hop limit 1 and the router alert option, or
+		// the message is ignored. Whether the source may be is the caller's to know.
 		if ip.TTL != 1 || !p.hasRouterAlert() {
 			return DropICMPHeader
 		}
