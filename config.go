@@ -124,14 +124,13 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("%w: Shards is %d, not 0 to %d", ErrConfig, c.Shards, maxShards)
 	case c.TimeWait != 0 && (c.TimeWait < minTimeWait || c.TimeWait > maxTimeWait):
 		return c, fmt.Errorf("%w: TimeWait is %v, not %v to %v", ErrConfig, c.TimeWait, minTimeWait, maxTimeWait)
-	case c.MaxTimeWait < 0 || c.MaxBacklog < 0 || c.SynBacklog < 0 || c.SynAckRetries < 0 || c.TCP.MaxMemory < 0:
-		return c, fmt.Errorf("%w: a limit is negative", ErrConfig)
 	case c.SynCookies > engine.CookiesNever:
 		return c, fmt.Errorf("%w: SynCookies is %d", ErrConfig, c.SynCookies)
-	case c.SendBuffer < 0 || c.RecvBuffer < 0:
-		return c, fmt.Errorf("%w: a buffer size is negative", ErrConfig)
 	case !tcp.KnownCongestion(c.TCP.Congestion):
 		return c, fmt.Errorf("%w: TCP.Congestion is %q, not one of %q", ErrConfig, c.TCP.Congestion, tcp.Congestions())
+	}
+	if err := c.checkSigns(); err != nil {
+		return c, err
 	}
 	def(&c.FirstPort, defaultFirstPort)
 	def(&c.LastPort, defaultLastPort)
@@ -152,6 +151,38 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// checkSigns returns an error that names a field which is negative and must not be.
+func (c *Config) checkSigns() error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"SendBuffer", c.SendBuffer},
+		{"RecvBuffer", c.RecvBuffer},
+		{"MaxTimeWait", c.MaxTimeWait},
+		{"MaxBacklog", c.MaxBacklog},
+		{"SynBacklog", c.SynBacklog},
+		{"SynAckRetries", c.SynAckRetries},
+		{"TCP.MaxMemory", c.TCP.MaxMemory},
+		{"TCP.MaxSendBuffer", c.TCP.MaxSendBuffer},
+		{"TCP.MaxRecvBuffer", c.TCP.MaxRecvBuffer},
+		{"TCP.InitialRecvBuffer", c.TCP.InitialRecvBuffer},
+		{"TCP.SynRetries", c.TCP.SynRetries},
+		{"TCP.Retries", c.TCP.Retries},
+		{"TCP.OrphanRetries", c.TCP.OrphanRetries},
+		{"TCP.InitialWindow", c.TCP.InitialWindow},
+		{"TCP.MinSuper", c.TCP.MinSuper},
+	} {
+		if f.value < 0 {
+			return fmt.Errorf("%w: %s is %d, which is negative", ErrConfig, f.name, f.value)
+		}
+	}
+	if c.TCP.MinRTO < 0 || c.TCP.MaxRTO < 0 {
+		return fmt.Errorf("%w: TCP.MinRTO is %v and TCP.MaxRTO %v, one of them negative", ErrConfig, c.TCP.MinRTO, c.TCP.MaxRTO)
+	}
+	return nil
+}
+
 // def sets *p to v if it is zero.
 func def[T comparable](p *T, v T) {
 	var zero T
@@ -163,10 +194,10 @@ func def[T comparable](p *T, v T) {
 // share is a shard's part of a limit of the whole host: its fair share, but at
 // least one; negative stays "no limit".
 func (c *Config) share(limit int) int {
-	if limit < 0 {
+	if limit <= 0 {
 		return limit
 	}
-	return (limit + c.Shards - 1) / c.Shards
+	return (limit-1)/c.Shards + 1
 }
 
 // engine returns the configuration of one shard. start is when its clock begins.

@@ -1,13 +1,17 @@
 package trivet_test
 
 import (
+	"io"
+	"math"
 	"net/netip"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/wire"
 )
 
@@ -51,6 +55,40 @@ func TestLimitsAreShared(t *testing.T) {
 		st = s.Stats()
 		if st.TCP.ResetsOut != 40 || st.ResetsSuppressed != 160 {
 			t.Errorf("200 stray ACKs: %d RSTs sent, %d not, want 40 and 160", st.TCP.ResetsOut, st.ResetsSuppressed)
+		}
+	})
+}
+
+// A limit as large as an int holds is none: it does not wrap round to nothing.
+func TestLimitsDoNotOverflow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := trivet.Config{
+			Shards: 2, MaxBacklog: math.MaxInt, SynBacklog: math.MaxInt, MaxTimeWait: math.MaxInt, SynAckRetries: math.MaxInt,
+			SynCookies: engine.CookiesNever, TCP: tcp.Config{MaxMemory: math.MaxInt},
+		}
+		a, b := link.Pair(1500, link.PairOptions{})
+		client, server := newHost(t, cfg, a, clientPrefixes), newHost(t, cfg, b, serverPrefixes)
+		defer closeHost(t, client)
+		defer closeHost(t, server)
+		start := time.Now()
+		for range 3 {
+			c, s := connect(t, client, server)
+			transfer(t, c, s, 1<<20)
+			_ = c.Close()
+			if err := readErr(s); err != io.EOF {
+				t.Error(err)
+			}
+			_ = s.Close()
+			synctest.Wait()
+		}
+		if n := client.Stats().TimeWaits; n != 3 {
+			t.Errorf("%d TIME-WAIT records, want 3", n)
+		}
+		if n := server.Stats().TCP.MemoryFull; n != 0 {
+			t.Errorf("the memory was found full %d times", n)
+		}
+		if d := time.Since(start); d > 100*time.Millisecond {
+			t.Errorf("it took %v", d)
 		}
 	})
 }

@@ -42,6 +42,8 @@ func TestConfig(t *testing.T) {
 		{name: "low ports", cfg: trivet.Config{FirstPort: 1024, LastPort: 2000}, ok: true},
 		{name: "negative backlog", cfg: trivet.Config{MaxBacklog: -1}},
 		{name: "negative buffer", cfg: trivet.Config{RecvBuffer: -1}},
+		{name: "negative time-out", cfg: trivet.Config{TCP: tcp.Config{MaxRTO: -1}}},
+		{name: "negative retries", cfg: trivet.Config{TCP: tcp.Config{Retries: -1}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func (b *Backlog) full(limit int) bool { return b.waiting() > min(b.limit, limit
 
 // take makes room for a connection and reports whether there was any.
 func (b *Backlog) take(limit int) bool {
-	if int(b.count.Add(1)) > min(b.limit, limit)+1 {
+	if int(b.count.Add(1))-1 > min(b.limit, limit) {
 		b.count.Add(-1)
 		return false
 	}
