@@ -70,6 +70,9 @@ func (b *modelBuilder) connections() {
 		for s := range 2 {
 			m.Addrs[s] = c.Addrs[s].String()
 			m.Initial[s], m.Final[s] = c.Initial[s].String(), c.States[s].String()
+			if c.States[s] == tcp.StateListen {
+				m.Initial[s] = m.Final[s] // where a listener changed, the events say from what
+			}
 		}
 		b.model.Connections = append(b.model.Connections, m)
 		if !m.Shown {

@@ -212,7 +212,7 @@ func playLostLastAck(s *stage) {
 	s.finish(10 * time.Minute)
 	wait := 2 * s.duration("msl")
 	s.expectRule("client", tcp.RuleTimeWaitFin, lost)
-	s.expectTime(s.net.Now().Sub(done), wait-s.duration("rtt"), wait, "from the last FIN to the end of TIME-WAIT", "从最后的 FIN 到 TIME-WAIT 结束")
+	s.expectTime(s.net.Now().Sub(done), wait-max(s.duration("rtt"), time.Millisecond), wait, "from the last FIN to the end of TIME-WAIT", "从最后的 FIN 到 TIME-WAIT 结束")
 	s.expectPath("server", "SYN-RECEIVED ESTABLISHED CLOSE-WAIT LAST-ACK CLOSED")
 }
 
@@ -264,7 +264,7 @@ func playPortExhaustion(s *stage) {
 		s.until(s.rtts(4), func() bool { return c.conn == nil || c.state() == tcp.StateEstablished })
 		c.close()
 		s.until(s.rtts(4), func() bool { return c.state() == tcp.StateTimeWait || c.state() == tcp.StateClosed })
-		s.pass(50 * time.Millisecond)
+		s.pass(min(50*time.Millisecond, s.duration("msl")/time.Duration(2*ports)))
 		return c
 	}
 	opened := 0
@@ -274,7 +274,12 @@ func playPortExhaustion(s *stage) {
 		}
 	}
 	s.expect(opened == ports, opened, "as many connections as there are ports can be opened", "有几个端口就能打开几个连接")
-	s.say("Every port is in TIME-WAIT now. One more connection to the same server:", "所有端口都在 TIME-WAIT。再向同一服务器建立一个连接：")
+	if s.on("timestamps") {
+		s.say("Every port is in TIME-WAIT now, but with time stamps one can be used again.", "所有端口都在 TIME-WAIT，但有了时间戳，端口可以再用。")
+	} else {
+		s.say("Every port is in TIME-WAIT now. One more connection to the same server fails: cannot assign requested address.",
+			"所有端口都在 TIME-WAIT。再向同一服务器建立连接就会失败：无法分配请求的地址。")
+	}
 	next := visit()
 	if s.on("timestamps") {
 		s.expect(next.err == nil, next.err, "with time stamps a port can be used again", "有时间戳，端口可以再用")

@@ -51,7 +51,7 @@ var endings = []*Scenario{
 			"When a process ends, the system closes its sockets as close would: a FIN on each. Peers read the end of the stream; only where bytes are unread they get a RST. A host that loses power says nothing (see half-open-recovery, keepalive-unplugged).",
 			"进程结束时，系统会像 close 那样关闭它的套接字：每个发一个 FIN，对方读到流的末尾；只有存在未读数据的连接才发 RST。断电的主机则什么都不会说（参见 half-open-recovery 和 keepalive-unplugged）。",
 		},
-		Cite: "RFC 9293 3.10.4; exit(3)",
+		Cite: "RFC 9293 3.10.4; _exit(2)",
 		play: playCtrlC,
 	},
 	{

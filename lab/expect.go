@@ -67,8 +67,19 @@ func (s *stage) expectRule(host string, r tcp.Rule, times int) {
 			fmt.Sprintf("规则 %v（%s）在 %s 触发", r, r.Cite(), host))
 		return
 	}
-	s.expect(got == times, got, fmt.Sprintf("rule %v (%s) fires %d times at %s", r, r.Cite(), times, host),
+	s.expect(got == times, got, fmt.Sprintf("rule %v (%s) fires %s at %s", r, r.Cite(), often(times), host),
 		fmt.Sprintf("规则 %v（%s）在 %s 触发 %d 次", r, r.Cite(), host, times))
+}
+
+// often is a number of times.
+func often(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // expectError asserts how a connection failed.
@@ -77,7 +88,11 @@ func (s *stage) expectError(p *program, want error, en, zh string) {
 	if p != nil {
 		err = p.failure()
 	}
-	s.expect(err == want, err, fmt.Sprintf("%s: %v", en, want), fmt.Sprintf("%s：%v", zh, want))
+	got := "no error"
+	if err != nil {
+		got = err.Error()
+	}
+	s.expect(err == want, got, fmt.Sprintf("%s: %v", en, want), fmt.Sprintf("%s：%v", zh, want))
 }
 
 // expectState asserts the state of one end at present.
@@ -88,8 +103,11 @@ func (s *stage) expectState(p *program, host string, want tcp.State) {
 
 // expectTime asserts that something took from low to high.
 func (s *stage) expectTime(took, low, high time.Duration, en, zh string) {
-	s.expect(took >= low && took <= high, took,
-		fmt.Sprintf("%s takes %v to %v", en, low, high), fmt.Sprintf("%s用时 %v 到 %v", zh, low, high))
+	fromEN, fromZH := fmt.Sprintf("%v to %v", low, high), fmt.Sprintf("%v 到 %v", low, high)
+	if low == high {
+		fromEN, fromZH = high.String(), high.String()
+	}
+	s.expect(took >= low && took <= high, took, fmt.Sprintf("%s takes %s", en, fromEN), fmt.Sprintf("%s用时 %s", zh, fromZH))
 }
 
 // flagged returns a test for packets with exactly these of SYN, FIN, RST and

@@ -92,9 +92,10 @@ func playFlood(s *stage, cookies bool) {
 	}
 	s.pass(500 * time.Millisecond)
 	n := s.number("clients")
+	every := min(100*time.Millisecond, (floodTime-time.Second)/time.Duration(n))
 	var clients []*program
 	for i := range n {
-		s.net.After(time.Duration(i)*100*time.Millisecond, func() {
+		s.net.After(time.Duration(i)*every, func() {
 			c := s.dial(tcp.Options{})
 			clients = append(clients, c)
 			s.show(c.conn.Tuple())

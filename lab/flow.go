@@ -88,7 +88,7 @@ var flow = []*Scenario{
 		Title: Text{"A path-MTU black hole: small packets pass, large ones vanish", "路径 MTU 黑洞：小包能过，大包消失"},
 		Why: Text{
 			"Packets may not be fragmented; a router that cannot pass one has to say so by ICMP. Where that is filtered, the handshake works and the first full segment vanishes, again and again. With ICMP (--set icmp=on) the sender learns the size at once; one that probes (--set probing=on) finds it by itself.",
-			"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个满长的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小；会主动探测的发送方（--set probing=on）则自己找到。",
+			"报文不许分片；过不去时路由器应以 ICMP 告知。若 ICMP 被过滤，握手成功，而第一个达到 MSS 的报文段一次次消失。有 ICMP（--set icmp=on）时，发送方立刻知道合适的大小；会主动探测的发送方（--set probing=on）则自己找到。",
 		},
 		Cite: "RFC 1191 3; RFC 2923 2.1; RFC 4821",
 		own: []Param{
@@ -281,7 +281,7 @@ func playBlackHole(s *stage) {
 		return
 	}
 	full := server.got
-	s.expect(full == 0, full, "nothing of a full segment's size arrives", "满长的报文段一个也没到")
+	s.expect(full == 0, full, "nothing of a full segment's size arrives", "达到 MSS 的报文段一个也没到")
 	s.expectState(server, "server", tcp.StateEstablished)
 	s.expect(s.rules["client"][tcp.RuleRetransmitTimeout] >= 3, s.rules["client"][tcp.RuleRetransmitTimeout],
 		"the client sends again and again", "客户端一次次重发")

@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -118,6 +119,57 @@ func TestSameBytes(t *testing.T) {
 		}
 		if !bytes.Equal(texts[0], texts[1]) {
 			t.Errorf("two runs of %s differ", s.Name)
+		}
+	}
+}
+
+// What the page shows of a listener, and of calls that did nothing.
+func TestModelOfListenersAndCalls(t *testing.T) {
+	run, err := Play(Recipe{Scenario: "syn-flood", Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := run.Model(Window{})
+	for _, c := range m.Connections {
+		if c.Shown && (c.Initial[1] != "LISTEN" || c.Final[1] != "LISTEN") {
+			t.Errorf("the server goes from %s to %s, want LISTEN", c.Initial[1], c.Final[1])
+		}
+	}
+	if m.Sockets[0].Host != "server" || m.Sockets[0].Event > 1 || len(m.Sockets[0].Rows) != 1 {
+		t.Errorf("the first table is %+v, want the server's listener after its call", m.Sockets[0])
+	}
+	for _, name := range []string{"nagle-and-delayed-ack", "half-open-recovery"} {
+		run, err := Play(Recipe{Scenario: name, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range run.Model(Window{}).Events {
+			if strings.Contains(e.Error, "temporarily unavailable") {
+				t.Errorf("%s: %+v is told", name, e)
+			}
+		}
+	}
+}
+
+// Expectations hold at the bounds of a scenario's own parameters where they
+// should, and speak of hosts that crashed as they are.
+func TestExpectationsAtBounds(t *testing.T) {
+	for _, tt := range []struct {
+		recipe Recipe
+		passed bool
+	}{
+		{Recipe{Scenario: "syn-flood-cookies", Params: map[string]string{"clients": "50"}}, true},
+		{Recipe{Scenario: "time-wait-port-exhaustion", Params: map[string]string{"ports": "1000"}}, true},
+		{Recipe{Scenario: "lost-last-ack", Params: map[string]string{"rtt": "1us"}}, true},
+		{Recipe{Scenario: "handshake", Do: []string{"at client ESTABLISHED crash client"}}, false},
+	} {
+		tt.recipe.Seed = 1
+		run, err := Play(tt.recipe)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.Passed() != tt.passed {
+			t.Errorf("%+v: passed is %v: %+v", tt.recipe, run.Passed(), run.Checks)
 		}
 	}
 }

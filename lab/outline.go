@@ -1,6 +1,9 @@
 package lab
 
 import (
+	"errors"
+	"syscall"
+
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
 )
@@ -61,9 +64,16 @@ type OutlineSegments struct {
 }
 
 // told reports whether a model has the entry as an event: what is sent and
-// received inside a host is told by the packet.
+// received inside a host is told by the packet, and a call that would have to
+// wait did nothing.
 func told(e *trace.Entry) bool {
-	return e.Kind != trace.EntryEvent || e.Event.Kind != tcp.EventSend && e.Event.Kind != tcp.EventReceive
+	switch {
+	case e.Kind != trace.EntryEvent:
+		return true
+	case e.Event.Kind == tcp.EventCall && e.Event.N == 0 && errors.Is(e.Event.Err, syscall.EAGAIN):
+		return false
+	}
+	return e.Event.Kind != tcp.EventSend && e.Event.Kind != tcp.EventReceive
 }
 
 // Outline returns the whole of a run in columns.

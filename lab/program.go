@@ -133,6 +133,9 @@ func (p *program) state() tcp.State {
 	if p == nil || p.conn == nil {
 		return tcp.StateClosed
 	}
+	if p.stage.host(p.host).Engine().StateOf(p.conn.Tuple()) == tcp.StateClosed {
+		return tcp.StateClosed // a host that crashed knows nothing of it
+	}
 	return p.conn.State()
 }
 

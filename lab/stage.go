@@ -299,9 +299,11 @@ func (s *stage) listen(opt engine.ListenOptions, accept func(*program)) *sim.Lis
 }
 
 func (s *stage) listenWith(opt engine.ListenOptions, accept func(*program)) (*sim.Listener, error) {
-	return s.server.ListenWith(netip.AddrPortFrom(netip.Addr{}, webPort), opt, func(c *sim.Conn) {
+	l, err := s.server.ListenWith(netip.AddrPortFrom(netip.Addr{}, webPort), opt, func(c *sim.Conn) {
 		accept(s.adopt("server", c))
 	})
+	s.rest("server")
+	return l, err
 }
 
 // tryListen is listen for a moment, which may fail.

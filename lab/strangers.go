@@ -69,7 +69,7 @@ var strangers = []*Scenario{
 			"ICMP tells the reason, not TCP. While a connection is opening, the attempt ends with it; once a connection is open, it is only remembered, since routes come back and messages can be forged.",
 			"原因由 ICMP 而不是 TCP 告知。正在打开的连接会因此失败；已打开的连接只是记下它，因为路由可能恢复，消息也可能是伪造的。",
 		},
-		Cite: "RFC 9293 3.9.2.2; RFC 5927 4.1",
+		Cite: "RFC 9293 3.9.2.2; RFC 5461 4.1; RFC 5927 4.1",
 		play: playUnreachable,
 	},
 	{
