@@ -54,9 +54,11 @@ export function eventSentence(e: Event, part: Part): string {
       zh: `${s.header ? "报文段" : "数据包"} ${s.number} ${w.zh} ${s.to}：${s.text.zh}`,
     });
   }
-  const who = e.host ? `${e.host}: ` : "";
-  const what =
-    e.kind === "state" ? `${e.from} → ${e.to}. ` : e.timer ? `${e.timer}. ` : e.call ? `${e.call}(). ` : "";
-  const error = e.error ? ` (${e.error})` : "";
-  return who + what + inLanguage(e.text) + error;
+  const what = e.kind === "state" ? `${e.from} → ${e.to}` : e.timer ? e.timer : e.call ? `${e.call}()` : "";
+  // Most texts of calls that fail say why.
+  const error = e.error && !e.text.en.includes(e.error) ? e.error : "";
+  return inLanguage({
+    en: (e.host ? `${e.host}: ` : "") + (what && `${what}. `) + e.text.en + (error && ` (${error})`),
+    zh: (e.host ? `${e.host}：` : "") + (what && `${what}。`) + e.text.zh + (error && `（${error}）`),
+  });
 }

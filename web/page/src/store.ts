@@ -35,6 +35,23 @@ let wanted = "";
 let ready = "";
 
 export function setRecipe(r: Recipe) {
+  const link = "#" + toLink(r);
+  if (link !== location.hash) window.history.pushState(null, "", link);
+  add(r);
+}
+
+/** Goes where the address says: back, forward, or to a link that was put in. */
+function follow(r: Recipe) {
+  const link = toLink(r);
+  const next = [place.value - 1, place.value + 1].find(
+    (k) => history.value[k] && toLink(history.value[k]) === link,
+  );
+  if (next === undefined) return add(r);
+  place.value = next;
+  void play();
+}
+
+function add(r: Recipe) {
   batch(() => {
     history.value = [...history.value.slice(0, place.value + 1), r];
     place.value = history.value.length - 1;
@@ -132,7 +149,7 @@ export function start(a: About) {
   place.value = 0;
   window.addEventListener("hashchange", () => {
     const r = fromLink(location.hash);
-    if (r && toLink(r) !== toLink(recipe.value)) setRecipe(r);
+    if (r && toLink(r) !== toLink(recipe.value)) follow(r);
   });
   openFeed({
     hello: () => {

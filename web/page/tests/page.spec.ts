@@ -268,3 +268,32 @@ test("no panel lies on another, however wide the window is", async ({ page }) =>
     await page.goto("about:blank");
   }
 });
+
+test("back goes to the run before, and forward again", async ({ page }) => {
+  await open(page, "handshake");
+  const scenario = page.locator("header select").first();
+  await scenario.selectOption("refused");
+  await expect(page.locator(".arrow")).toHaveCount(2);
+  await page.goBack();
+  await expect(scenario).toHaveValue("handshake");
+  await expect(page.locator(".arrow")).toHaveCount(3);
+  await page.goForward();
+  await expect(scenario).toHaveValue("refused");
+  await expect(page.locator(".arrow")).toHaveCount(2);
+});
+
+test("a listener is there from its call on, and calls that wait are not told", async ({ page }, info) => {
+  await open(page, "handshake");
+  await page.keyboard.press("ArrowRight");
+  await expect(page.locator(".sockets")).toContainText("LISTEN");
+  const sentence = page.locator(".step");
+  await expect(sentence).toContainText(
+    info.project.name === "dark-en"
+      ? "client: connect(). the program wants to connect"
+      : "client：connect()。程序要建立连接",
+  );
+  await open(page, "linger-zero");
+  await page.keyboard.press("End");
+  await expect(sentence).toContainText(/connection reset by peer/);
+  await expect(sentence).not.toContainText(/reset by peer ?[(（]/);
+});
