@@ -348,3 +348,40 @@ func TestNoFlags(t *testing.T) {
 		d.wantState(s)
 	}
 }
+
+// RFC 9293, Section 3.4: numbers are compared modulo 2^32. Whatever a segment's
+// are, at the edges of what is expected, a window away, or half of the space,
+// where each of two is before the other: the connection stays in order.
+func TestNumbersOfForgedSegments(t *testing.T) {
+	const wnd, half = 65535, 1 << 31
+	offsets := []int{0, 1, -1, wnd - 1, wnd, -wnd, half, half - 1, half - wnd, half + wnd}
+	flags := []wire.Flags{
+		wire.ACK, wire.FIN | wire.ACK, wire.SYN, wire.SYN | wire.ACK, wire.RST, wire.RST | wire.ACK, wire.URG | wire.ACK,
+	}
+	for s := StateSynReceived; s <= StateTimeWait; s++ {
+		for _, f := range flags {
+			for _, seq := range offsets {
+				for _, ack := range offsets {
+					if !f.Has(wire.ACK) && ack != 0 {
+						continue
+					}
+					for _, n := range []int{0, 100} {
+						d := connState(t, s)
+						if s == StateEstablished {
+							d.write(3000)
+							d.in(seg{f: wire.ACK | wire.FIN, seq: 201, ack: 1, n: 100}) // after a gap
+						}
+						_, rcv := d.nxt()
+						d.in(seg{f: f, seq: rcv + seq, ack: d.c.snd.una.Diff(testISS) + ack, n: n})
+						_, after := d.nxt()
+						d.advance(time.Second)
+						if err := invariants(&d.c); err != nil || after < rcv || after > rcv+n+1 {
+							t.Fatalf("%v in %v at RCV.NXT%+d, ACK at SND.UNA%+d, %d bytes: RCV.NXT moved by %d: %v",
+								f, s, seq, ack, n, after-rcv, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
