@@ -23,6 +23,7 @@ type attachment struct {
 	loopback bool
 	prefixes []netip.Prefix
 	offloads link.Offloads
+	closing  atomic.Bool   // no more is to be read
 	done     chan struct{} // closed when receive has ended
 
 	rxPackets, txPackets, txDropped atomic.Uint64
@@ -38,6 +39,12 @@ func (s *Stack) receive(a *attachment) {
 	for {
 		n, err := a.link.Read(pkts)
 		n = clamp(n, len(pkts))
+		if a.closing.Load() { // whatever the link says
+			for i := range pkts[:n] {
+				pkts[i].Release()
+			}
+			return
+		}
 		a.rxPackets.Add(uint64(n))
 		for i := range pkts[:n] {
 			pkts[i].Link = a.index
@@ -85,6 +92,14 @@ func (s *Stack) deliverStrays(strays *wire.Batch) {
 	owner := make([]uint8, strays.Len())
 	s.deliver(strays.Packets, strays.Len(), owner, &none)
 	strays.Reset()
+}
+
+// close closes the link and waits until nobody reads from it any more.
+func (a *attachment) close() error {
+	a.closing.Store(true)
+	err := a.link.Close()
+	<-a.done
+	return err
 }
 
 // transmit writes the packets of out to their links and releases them. plain

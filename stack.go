@@ -151,9 +151,7 @@ func (s *Stack) RemoveLink(l link.Link) error {
 	}
 	s.detach(a)
 	s.mu.Unlock()
-	err := l.Close()
-	<-a.done
-	return err
+	return a.close()
 }
 
 // find returns the attachment to l, nil if there is none. s.mu is held.
@@ -271,8 +269,7 @@ func (s *Stack) closeLinks() error {
 	var errs []error
 	for _, a := range links {
 		if a != nil {
-			errs = append(errs, a.link.Close())
-			<-a.done
+			errs = append(errs, a.close())
 		}
 	}
 	s.running.Wait()

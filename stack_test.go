@@ -487,3 +487,36 @@ func TestStackCloseDuringRemoveLink(t *testing.T) {
 		}
 	})
 }
+
+// babbler is a link that goes on reading after Close: packets that are none, or
+// nothing at all.
+type babbler struct {
+	link.Link
+	packets int
+}
+
+func (b *babbler) Read(pkts []wire.Packet) (int, error) {
+	for i := range pkts[:b.packets] {
+		pkts[i].SetBytes([]byte{0x45, 0, 0})
+	}
+	return b.packets, nil
+}
+
+// A link whose Read does not end with Close does not keep RemoveLink and
+// Stack.Close waiting.
+func TestLinkThatReadsOn(t *testing.T) {
+	for _, packets := range []int{0, 1} {
+		a, b := link.Pair(1500, link.PairOptions{})
+		s := newHost(t, trivet.Config{}, &babbler{a, packets}, clientPrefixes)
+		second := &babbler{b, packets}
+		if err := s.AddLink(second, serverPrefixes...); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RemoveLink(second); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
