@@ -11,6 +11,7 @@ import (
 
 	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/link"
+	"github.com/trivet-net/trivet/wire"
 )
 
 // newExampleHosts returns two hosts joined in memory, 10.0.0.1 and 10.0.0.2.
@@ -212,4 +213,88 @@ func ExampleStack_ListenPacket() {
 	// Output:
 	// question
 	// answer
+}
+
+// tunnel is a link of one's own: each packet goes in a datagram of a real UDP
+// socket. A VPN would encrypt in Write and decrypt in Read.
+type tunnel struct {
+	socket *net.UDPConn
+	peer   netip.AddrPort
+	buf    [1500]byte
+}
+
+func newTunnel() *tunnel {
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return &tunnel{socket: socket}
+}
+
+func (t *tunnel) address() netip.AddrPort { return t.socket.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// Read fills one packet; it may fill several. The buffer is good until the next
+// Read. An error would end the link: a datagram from a stranger is none.
+func (t *tunnel) Read(pkts []wire.Packet) (int, error) {
+	for {
+		n, from, err := t.socket.ReadFromUDPAddrPort(t.buf[:])
+		if err != nil {
+			return 0, err // after Close it wraps net.ErrClosed
+		}
+		if from == t.peer {
+			pkts[0].SetBytes(t.buf[:n])
+			return 1, nil
+		}
+	}
+}
+
+// Write is called by several goroutines at once.
+func (t *tunnel) Write(pkts []wire.Packet) (int, error) {
+	buf := make([]byte, 0, t.MTU())
+	for i := range pkts {
+		if _, err := t.socket.WriteToUDPAddrPort(pkts[i].AppendTo(buf), t.peer); err != nil {
+			return i, err
+		}
+	}
+	return len(pkts), nil
+}
+
+func (t *tunnel) MTU() int                { return 1420 }
+func (t *tunnel) Offloads() link.Offloads { return 0 }
+
+func (t *tunnel) Close() error {
+	_ = t.socket.Close() // the second time it is closed already
+	return nil
+}
+
+// A link of one's own has five methods. This one carries packets between two hosts
+// in the datagrams of real UDP sockets.
+func ExampleStack_AddLink() {
+	a, b := newTunnel(), newTunnel()
+	a.peer, b.peer = b.address(), a.address()
+	client, server := exampleHost(a, "10.0.0.1/24"), exampleHost(b, "10.0.0.2/24")
+
+	ln, err := server.Listen("tcp", ":7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		c, err := ln.Accept()
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Fprint(c, "through the tunnel")
+		c.Close()
+	}()
+	c, err := client.Dial("tcp", "10.0.0.2:7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	greeting, err := io.ReadAll(c)
+	fmt.Println(string(greeting), err)
+	c.Close()
+
+	client.Close(context.Background())
+	server.Close(context.Background())
+	// Output: through the tunnel <nil>
 }

@@ -5,20 +5,25 @@ import "github.com/trivet-net/trivet/wire"
 // Link is a network device that carries IP packets. Read is called by one
 // goroutine at a time, Write by several at once, Close at any time.
 //
-// A device of one's own is a few lines: Read fills packets with
-// Packet.SetBytes or SetChunk, Write takes their bytes with Packet.AppendTo.
+// A device of one's own is a few lines: Read fills packets with Packet.SetBytes,
+// Write takes their bytes with Packet.AppendTo. There is a tunnel over UDP among the
+// examples of package trivet.
 type Link interface {
 	// Read waits for at least one packet and fills pkts from the start,
 	// returning how many it filled. The packets are the caller's, who calls
-	// Release on each when done; bytes that are not in a block stay valid only
-	// until the next Read. After Close it returns net.ErrClosed.
+	// Release on each when done; bytes given by SetBytes stay valid only until the
+	// next Read. An error is the end: nothing is read any more, and Config.LinkDown
+	// of the Stack is told. What may pass, as the ECONNREFUSED of a UDP socket, is for
+	// Read to try again. After Close it returns net.ErrClosed, wrapped or not.
 	Read(pkts []wire.Packet) (n int, err error)
 
 	// Write sends packets in order and returns how many it took, from the first on;
 	// the rest was dropped, as networks do when a queue is full, but TCP is told
 	// and does not wait for an ACK to miss it. It borrows the packets for
 	// the call and keeps none (see wire.Packet.CopyTo). It never waits for
-	// another stack and never calls back into one.
+	// another stack and never calls back into one. While it waits for anything, calls
+	// on connections do, whatever their deadlines: better drop. The error is not looked
+	// at, only n.
 	Write(pkts []wire.Packet) (n int, err error)
 
 	// MTU is the size of the largest IP packet the link carries, in bytes.
