@@ -25,6 +25,11 @@ type Dialer struct {
 	// Deadline is when a dial fails at the latest. Zero: none.
 	Deadline time.Time
 
+	// FallbackDelay is how long a dial waits for the addresses of one family, that
+	// of the first address of the host, before it tries those of the other beside
+	// them. Zero: 300 ms. Negative: all are tried in turn.
+	FallbackDelay time.Duration
+
 	// LocalAddr is the local endpoint, a *net.TCPAddr or *net.UDPAddr. Nil, or an
 	// unspecified address or port in it: chosen. A port of TCP may be used for
 	// several connections at once, as if SO_REUSEADDR were set on all: only the
@@ -64,7 +69,8 @@ func (d *Dialer) Dial(network, address string) (net.Conn, error) {
 }
 
 // DialContext is Dial with a context, which ends the dial but not the
-// connection. If the host has several addresses they are tried in turn.
+// connection. If the host has several addresses they are tried in turn, but on
+// "tcp" those of the other family beside the first ones; see FallbackDelay.
 func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if n, err := parseNetwork(network, udpNetworks); err == nil {
 		c, err := d.dialUDP(ctx, n, address)
@@ -151,7 +157,7 @@ func (d *Dialer) dial(ctx context.Context, name, address string) (*Conn, error) 
 	if err != nil {
 		return nil, unresolved(name, err)
 	}
-	return d.dialList(ctx, n, local, list)
+	return d.dialFamilies(ctx, n, local, list)
 }
 
 // unresolved returns err as a dial returns it that does not know yet where to.

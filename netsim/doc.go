@@ -50,6 +50,12 @@
 // leaves half-open connections, a proxy that forgets half-close; HTTP/2 over
 // TLS, a stream in both directions, database/sql, a reverse proxy.
 //
+// # Names
+//
+// A host's name stands for its IPv4 and its IPv6 address. As with package net, a
+// dial on "tcp" tries the second after 300 ms (trivet.Dialer.FallbackDelay): a test
+// about a SYN that is lost or late dials on "tcp4", or an address.
+//
 // # How far runs repeat
 //
 // Luck comes from the seed: the n-th packet of a direction of a link meets the

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/trivet-net/trivet"
 	"github.com/trivet-net/trivet/netsim"
+	"github.com/trivet-net/trivet/sim"
 )
 
 // nameServer answers every question for an IPv4 address with 10.0.0.2, and those
@@ -61,5 +63,47 @@ func TestNamesInTwoBubbles(t *testing.T) {
 			}
 			_ = c.Close()
 		}, netsim.Delay(time.Millisecond))
+	}
+}
+
+// A name has the host's addresses of both families: over a slow path the dial tries
+// the second one, too, and what loses leaves no connection behind. Where the first
+// SYN is lost it wins.
+func TestNameOfBothFamilies(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		lost  bool
+		after time.Duration
+		want  func(*world) netip.Addr
+	}{
+		{"slow", false, 400 * time.Millisecond, func(w *world) netip.Addr { return w.Addr(w.server) }},
+		{"lost", true, 700 * time.Millisecond, func(w *world) netip.Addr { return w.Addr6(w.server) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, netsim.Config{}, func(t *testing.T, w *world) {
+				w.listen(t, ":80")
+				if tt.lost {
+					w.Drop(sim.From("client"), sim.Syn, sim.Nth(1))
+				}
+				start := time.Now()
+				c, err := w.client.Dial("tcp", "server:80")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := time.Since(start).Round(time.Millisecond); got != tt.after {
+					t.Errorf("the dial took %v, want %v", got, tt.after)
+				}
+				if got := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap(); got != tt.want(w) {
+					t.Errorf("connected to %v, want %v", got, tt.want(w))
+				}
+				time.Sleep(10 * time.Second)
+				if n := w.client.Stats().Conns; n != 1 {
+					t.Errorf("the client has %d connections, want 1", n)
+				}
+				if st := w.server.Stats(); st.Conns != 1 || st.HalfOpen != 0 {
+					t.Errorf("the server has %d connections and %d half-open ones, want 1 and none", st.Conns, st.HalfOpen)
+				}
+			}, netsim.Delay(200*time.Millisecond))
+		})
 	}
 }
