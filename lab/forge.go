@@ -43,18 +43,10 @@ func (x *eavesdropper) hear(p *trace.Packet) {
 
 // decode reads a packet as a TCP segment, without its payload.
 func decode(data []byte) (wire.FourTuple, *wire.Segment, bool) {
-	var packet wire.Packet
-	var ip wire.IP
 	seg := new(wire.Segment)
-	packet.SetBytes(data)
-	packet.Checksum = wire.ChecksumValid
-	if packet.ParseIP(&ip) != wire.DropNone || ip.Protocol != wire.ProtoTCP || packet.ParseTCP(&ip, seg) != wire.DropNone {
-		return wire.FourTuple{}, nil, false
-	}
+	tuple, ok := wire.DecodeTCP(data, seg)
 	seg.Payload = nil
-	return wire.FourTuple{
-		LocalAddr: ip.Src, RemoteAddr: ip.Dst, LocalPort: seg.SrcPort, RemotePort: seg.DstPort,
-	}, seg, true
+	return tuple, seg, ok
 }
 
 // forge sends a segment that claims to be from a host, with the numbers that

@@ -5,15 +5,9 @@ import "github.com/trivet-net/trivet/wire"
 // decode reads a packet as a TCP segment, as its sender sees it; nil when it
 // is none. Checksums are not looked at: a log has what was sent.
 func decode(p *Packet) *segment {
-	var packet wire.Packet
-	var ip wire.IP
-	packet.SetBytes(p.Data)
-	packet.Checksum = wire.ChecksumValid
-	if packet.ParseIP(&ip) != wire.DropNone || ip.Protocol != wire.ProtoTCP {
-		return nil
-	}
 	seg := &segment{packet: p}
-	if packet.ParseTCP(&ip, &seg.tcp) != wire.DropNone {
+	var ok bool
+	if seg.tuple, ok = wire.DecodeTCP(p.Data, &seg.tcp); !ok {
 		return nil
 	}
 	if len(seg.tcp.Payload) == 1 {
@@ -24,9 +18,5 @@ func decode(p *Packet) *segment {
 		}
 	}
 	seg.tcp.Payload = nil
-	seg.tuple = wire.FourTuple{
-		LocalAddr: ip.Src, RemoteAddr: ip.Dst,
-		LocalPort: seg.tcp.SrcPort, RemotePort: seg.tcp.DstPort,
-	}
 	return seg
 }

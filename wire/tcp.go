@@ -54,6 +54,22 @@ func (p *Packet) ParseTCP(ip *IP, s *Segment) Drop {
 	return s.setCount(p.SegSize)
 }
 
+// DecodeTCP makes s the segment in b, an IP packet, and returns its 4-tuple as the
+// sender sees it; false if b is no segment of TCP. Its checksum is not looked at:
+// this is for who watches a link. The payload of s is borrowed from b.
+func DecodeTCP(b []byte, s *Segment) (FourTuple, bool) {
+	var p Packet
+	var ip IP
+	p.SetBytes(b)
+	p.Checksum = ChecksumValid
+	if p.ParseIP(&ip) != DropNone || ip.Protocol != ProtoTCP || p.ParseTCP(&ip, s) != DropNone {
+		return FourTuple{}, false
+	}
+	return FourTuple{
+		LocalAddr: ip.Src, RemoteAddr: ip.Dst, LocalPort: s.SrcPort, RemotePort: s.DstPort,
+	}, true
+}
+
 // tcpAddressBad reports whether a can be no end of a connection. RFC 9293,
 // Section 3.9.2.3: segments to or from broadcast, multicast and other invalid
 // addresses are ignored (MUST-57, MUST-63).

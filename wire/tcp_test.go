@@ -145,6 +145,28 @@ func TestTCPChecksum(t *testing.T) {
 	}
 }
 
+// Who watches a link sees a segment whose checksum the sender left to its card, and
+// tells it from datagrams and from what is cut short.
+func TestDecodeTCP(t *testing.T) {
+	s := Segment{Flags: ACK, Seq: 7}
+	s.Append(payload(25))
+	for name, tuple := range map[string]FourTuple{"IPv4": tuple4, "IPv6": tuple6} {
+		t.Run(name, func(t *testing.T) {
+			var p Packet
+			p.BuildTCP(tuple, &s, 1)
+			var got Segment
+			if from, ok := DecodeTCP(p.AppendTo(nil), &got); !ok || from != tuple || got.Seq != 7 || got.PayloadLen != 25 {
+				t.Errorf("DecodeTCP = %v, %v, %v; want %v, %v", from, ok, &got, tuple, &s)
+			}
+		})
+	}
+	for _, b := range [][]byte{nil, bytesOf(t, vectorUDP4), bytesOf(t, vectorSYN4)[:39]} {
+		if _, ok := DecodeTCP(b, new(Segment)); ok {
+			t.Errorf("DecodeTCP takes %x for a segment", b)
+		}
+	}
+}
+
 func wantChecksumDrop(t *testing.T, p *Packet, bit int) {
 	t.Helper()
 	var ip IP

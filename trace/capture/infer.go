@@ -39,11 +39,12 @@ func (c *Capture) packet(at tcp.Time, data []byte) {
 		return
 	}
 	packet, cut := whole(data)
-	tuple, seg := parse(packet)
-	if seg == nil && c.datagram(at, packet) {
+	seg := new(wire.Segment)
+	tuple, ok := wire.DecodeTCP(packet, seg) // whose checksum cards fill in after the capture
+	if !ok && c.datagram(at, packet) {
 		return
 	}
-	if seg == nil {
+	if !ok {
 		what := kind(data)
 		if cut && what == "damaged TCP" {
 			what = "cut before the end of the TCP header"
@@ -76,25 +77,6 @@ func (c *Capture) moment(at tcp.Time) tcp.Time {
 		at = max(at, c.Log.Entries[n-1].Time)
 	}
 	return max(at, 1)
-}
-
-// parse reads a packet as a TCP segment, nil when it is none. Its checksum is
-// not looked at: cards fill it in after the capture.
-func parse(data []byte) (wire.FourTuple, *wire.Segment) {
-	if data == nil {
-		return wire.FourTuple{}, nil
-	}
-	var packet wire.Packet
-	var ip wire.IP
-	seg := new(wire.Segment)
-	packet.SetBytes(data)
-	packet.Checksum = wire.ChecksumValid
-	if packet.ParseIP(&ip) != wire.DropNone || ip.Protocol != wire.ProtoTCP || packet.ParseTCP(&ip, seg) != wire.DropNone {
-		return wire.FourTuple{}, nil
-	}
-	return wire.FourTuple{
-		LocalAddr: ip.Src, RemoteAddr: ip.Dst, LocalPort: seg.SrcPort, RemotePort: seg.DstPort,
-	}, seg
 }
 
 // pair returns both ends of a segment. Those of a connection whose beginning is
