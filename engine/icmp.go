@@ -49,6 +49,30 @@ func (e *Engine) answerEcho(now tcp.Time, p *wire.Packet) {
 	whole.Release()
 }
 
+// inputEchoToMany answers an echo request to an IPv6 group that the host is in on
+// the interface: RFC 4443, Section 4.2, has it come from an address of that. Those
+// to IPv4 groups and broadcast addresses are ignored, which RFC 1122, Section
+// 3.2.2.6, allows and Linux does.
+func (e *Engine) inputEchoToMany(now tcp.Time, p *wire.Packet, index int) {
+	d, i := p.ParseICMP(&e.ip, &e.icmp), e.network.byIndex(index)
+	if d == wire.DropNone && (e.icmp.Kind != wire.ICMPEcho || i == nil || !e.isMember(index, &e.ip.Dst)) {
+		d = wire.DropNotLocal
+	}
+	if d != wire.DropNone {
+		e.drop(now, d)
+		return
+	}
+	e.stats.ICMPIn++
+	from := e.network.source(i, e.ip.Src.Netip())
+	if !from.IsValid() {
+		return
+	}
+	if reply := e.nextICMP(now); reply != nil {
+		e.ip.Dst = wire.AddrFrom(from)
+		reply.BuildEchoReply(&e.ip, p)
+	}
+}
+
 // inputError handles an ICMP error about a segment of ours.
 func (e *Engine) inputError(now tcp.Time, m *wire.ICMP) {
 	n := e.table.lookup(uint32(e.keys.table.hash(&m.Tuple)), &m.Tuple)

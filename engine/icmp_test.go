@@ -147,6 +147,50 @@ func TestEchoInFragments(t *testing.T) {
 	}
 }
 
+// RFC 4443, Section 4.2: an echo request to an IPv6 group that the host is in is
+// answered from an address of the interface. One to many in IPv4 is not (RFC 1122,
+// Section 3.2.2.6).
+func TestEchoToMany(t *testing.T) {
+	joined := netip.MustParseAddr("ff02::77")
+	for _, tt := range []struct {
+		dst      string
+		answered bool
+	}{
+		{"ff02::1", true},
+		{"ff02::77", true},
+		{"ff02::78", false},
+		{"224.0.0.1", false},
+		{"10.0.0.255", false},
+		{"255.255.255.255", false},
+	} {
+		t.Run(tt.dst, func(t *testing.T) {
+			h := newHost(t, Config{}, addrA, addrA6)
+			if err := h.e.JoinGroup(h.now, 0, joined); err != nil {
+				t.Fatal(err)
+			}
+			h.output()
+			src, dst, request := addrB, netip.MustParseAddr(tt.dst), byte(8)
+			if dst.Is6() {
+				src, request = addrB6, 128
+			}
+			h.input(0, icmpPacket(src, dst, request, 0, 0x00070009, []byte("ping data")))
+			pkts := h.output()
+			if tt.answered {
+				want := icmpPacket(addrA6, addrB6, 129, 0, 0x00070009, []byte("ping data"))
+				if len(pkts) != 1 || string(pkts[0].data[8:]) != string(want[8:]) {
+					t.Errorf("answers %x, want % x", pkts, want)
+				}
+			} else if len(pkts) != 0 {
+				t.Errorf("answered with % x", pkts[0].data)
+			}
+			h.input(0, icmpPacket(src, dst, 129, 0, 0, nil))
+			if n := len(h.output()); n != 0 {
+				t.Errorf("%d packets answer a reply", n)
+			}
+		})
+	}
+}
+
 // RFC 9293, Section 3.9.2.2, and RFC 5927: an ICMP error goes to the connection
 // that it quotes, if the quoted sequence number is outstanding. While opening it
 // ends the attempt (DIS-4).

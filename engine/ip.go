@@ -53,9 +53,9 @@ func (e *Engine) inputPacket(now tcp.Time, p *wire.Packet) {
 }
 
 // inputToMany processes a packet that was sent to a group or a broadcast
-// address: a datagram, or a message about groups. What the host itself has sent
-// so comes back by the loopback interface, and is taken as if it had come in by
-// the interface that has its source.
+// address: a datagram, an echo request, or a message about groups. What the host
+// itself has sent so comes back by the loopback interface, and is taken as if it
+// had come in by the interface that has its source.
 func (e *Engine) inputToMany(now tcp.Time, p *wire.Packet) {
 	n, index := &e.network, p.Link
 	looped := n.loopback != nil && index == n.loopback.Index
@@ -75,6 +75,8 @@ func (e *Engine) inputToMany(now tcp.Time, p *wire.Packet) {
 		e.inputMembership(now, p, index)
 	case e.ip.Protocol == wire.ProtoUDP:
 		e.inputUDPToMany(now, p, index)
+	case e.ip.Protocol == wire.ProtoICMPv6:
+		e.inputEchoToMany(now, p, index)
 	default:
 		e.drop(now, wire.DropNotLocal)
 	}
