@@ -16,7 +16,7 @@ import (
 // Dialer holds options for connecting. The zero value, but for Stack, is ready
 // for use.
 type Dialer struct {
-	// Stack is the host that connects.
+	// Stack is the host that connects; there must be one.
 	Stack *Stack
 
 	// Timeout bounds the time a dial takes. Zero: what the SYN's
@@ -168,7 +168,10 @@ func unresolved(network string, err error) error {
 // endpoints returns the local end, nil if it is to be chosen, and the remote
 // endpoints that the address stands for, one at least.
 func (d *Dialer) endpoints(ctx context.Context, n network, address string) (*end, []netip.AddrPort, error) {
-	if address == "" {
+	switch {
+	case !d.Stack.made():
+		return nil, nil, errNotMade
+	case address == "":
 		return nil, nil, errMissingAddress
 	}
 	list, err := resolve(ctx, d.lookup(), n, address)
@@ -269,6 +272,9 @@ func (d *Dialer) dialShare(ctx context.Context, n network, local *end, remote ne
 // connect opens a connection and waits until it is established.
 func (d *Dialer) connect(ctx context.Context, n network, local, remote *end) (*Conn, error) {
 	s := d.Stack
+	if !s.made() {
+		return nil, errNotMade
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}

@@ -18,7 +18,7 @@ import (
 // while there are connections and TIME-WAIT of it. Unlike on Linux that holds
 // for connections that were dialled from the port, too (RFC 9293, MUST-42).
 type ListenConfig struct {
-	// Stack is the host that listens.
+	// Stack is the host that listens; there must be one.
 	Stack *Stack
 
 	// Backlog is how many connections, plus one, may wait to be accepted, as
@@ -100,6 +100,9 @@ func (lc *ListenConfig) local(ctx context.Context, name, address string) (networ
 	if err != nil || address == "" {
 		return n, netip.AddrPort{}, listenError(name, nil, err)
 	}
+	if !lc.Stack.made() {
+		return n, netip.AddrPort{}, listenError(name, nil, errNotMade)
+	}
 	list, err := resolve(ctx, lc.Stack.lookup, n, address)
 	if err != nil {
 		return n, netip.AddrPort{}, listenError(name, nil, err)
@@ -144,6 +147,9 @@ func (s *Stack) ListenTCP(network string, addr *net.TCPAddr) (*Listener, error) 
 // open makes a listener with a part in every shard.
 func (lc *ListenConfig) open(n network, local *end) (*Listener, error) {
 	s := lc.Stack
+	if !s.made() {
+		return nil, errNotMade
+	}
 	addr, err := n.listenAt(local)
 	if err != nil {
 		return nil, err

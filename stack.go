@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/trivet-net/trivet/engine"
@@ -16,7 +17,7 @@ import (
 	"github.com/trivet-net/trivet/tcp"
 )
 
-// Stack is a host. Its methods are safe for concurrent use.
+// Stack is a host, made by New. Its methods are safe for concurrent use.
 type Stack struct {
 	cfg    Config
 	start  time.Time
@@ -59,6 +60,12 @@ func New(cfg Config) (*Stack, error) {
 	return s, s.attach(link.Loopback(loopbackMTU), true, loopbackPrefixes)
 }
 
+// errNotMade is what a Dialer without a Stack, and the zero Stack, fail with.
+var errNotMade = errors.New("trivet: no Stack, or one that New has not made")
+
+// made reports whether New has made the stack.
+func (s *Stack) made() bool { return s != nil && len(s.shards) > 0 }
+
 // String returns the name from the Config.
 func (s *Stack) String() string { return s.cfg.Name }
 
@@ -75,12 +82,19 @@ func (s *Stack) now() tcp.Time { return tcp.Time(time.Since(s.start)) + 1 }
 // 10.1.0.2/24. The stack reads from the link from now on, and closes it in
 // RemoveLink or Close.
 // Errors: ErrLinkAttached, net.ErrClosed, or EINVAL for a prefix that is not
-// one of a unicast address, or an MTU under 88, or under 1280 with IPv6.
+// one of a unicast address, or an MTU under 88, or under 1280 with IPv6, or over
+// 65535.
 func (s *Stack) AddLink(l link.Link, prefixes ...netip.Prefix) error {
 	return s.attach(l, false, prefixes)
 }
 
 func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) error {
+	switch {
+	case !s.made():
+		return errNotMade
+	case l == nil:
+		return fmt.Errorf("trivet: cannot attach no link: %w", syscall.EINVAL)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -109,7 +123,8 @@ func (s *Stack) attach(l link.Link, loopback bool, prefixes []netip.Prefix) erro
 		sh.settle(now)
 		if err != nil {
 			s.detach(a)
-			return fmt.Errorf("trivet: cannot attach a link of MTU %d with %v: %w", a.mtu, prefixes, err)
+			return fmt.Errorf("trivet: cannot attach a link of MTU %d with %v: %w: an MTU is %d to 65535, "+
+				"with IPv6 at least 1280, an address unicast and not IPv4 in IPv6", a.mtu, prefixes, err, engine.MinMTU)
 		}
 	}
 	s.links = links
@@ -165,10 +180,15 @@ func (s *Stack) find(l link.Link) *attachment {
 }
 
 // AddRoute sends packets for the prefix out by the link, in addition to what
-// the link's own prefixes say; the longest prefix wins.
+// the link's own prefixes say; the longest prefix wins, of equal ones the first.
+// The route lasts until RemoveLink. Errors: ErrNoLink, net.ErrClosed, or EINVAL for
+// a prefix that is none.
 func (s *Stack) AddRoute(prefix netip.Prefix, l link.Link) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return net.ErrClosed
+	}
 	a := s.find(l)
 	if a == nil {
 		return ErrNoLink
@@ -178,7 +198,7 @@ func (s *Stack) AddRoute(prefix netip.Prefix, l link.Link) error {
 		err := sh.engine.AddRoute(prefix, a.index)
 		sh.settle(now)
 		if err != nil {
-			return err
+			return fmt.Errorf("trivet: cannot add a route to %v: %w", prefix, err)
 		}
 	}
 	return nil

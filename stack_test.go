@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -87,6 +88,23 @@ func TestLinks(t *testing.T) {
 	}
 	if err := s.AddLink(b, prefixes("224.0.0.1/24")...); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("AddLink with a multicast address: %v, want %v", err, syscall.EINVAL)
+	}
+	for _, bad := range []struct {
+		l        link.Link
+		prefixes []netip.Prefix
+		text     string
+	}{
+		{nil, clientPrefixes, "no link"},
+		{link.Loopback(68), prefixes("192.0.2.1/24"), "MTU 68"},
+		{link.Loopback(70000), prefixes("192.0.2.1/24"), "65535"},
+		{b, prefixes("255.255.255.255/32"), "unicast"},
+	} {
+		if err := s.AddLink(bad.l, bad.prefixes...); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), bad.text) {
+			t.Errorf("AddLink: %v, want %v with %q", err, syscall.EINVAL, bad.text)
+		}
+	}
+	if err := s.AddRoute(netip.Prefix{}, a); !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), "route") {
+		t.Errorf("AddRoute of nothing: %v, want %v and what cannot be done", err, syscall.EINVAL)
 	}
 	if got := len(s.Stats().Links); got != 2 {
 		t.Errorf("%d links, want 2 with the loopback", got)
@@ -520,3 +538,34 @@ func TestLinkThatReadsOn(t *testing.T) {
 		}
 	}
 }
+
+// A Dialer or ListenConfig whose Stack was forgotten says so, and so does a Stack
+// that New has not made.
+func TestNoStack(t *testing.T) {
+	for _, s := range []*trivet.Stack{nil, {}} {
+		d, lc := trivet.Dialer{Stack: s}, trivet.ListenConfig{Stack: s}
+		a := netip.MustParseAddrPort("127.0.0.1:1")
+		for name, call := range map[string]func() error{
+			"Dial tcp":           func() error { return fails(d.Dial("tcp", "127.0.0.1:1")) },
+			"Dial udp":           func() error { return fails(d.Dial("udp", "127.0.0.1:1")) },
+			"Dial by name":       func() error { return fails(d.Dial("tcp", "host:1")) },
+			"DialTCP":            func() error { return fails(d.DialTCP(t.Context(), "tcp", netip.AddrPort{}, a)) },
+			"Stack.DialTCP":      func() error { return fails(s.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(a))) },
+			"Stack.DialUDP":      func() error { return fails(s.DialUDP("udp", nil, net.UDPAddrFromAddrPort(a))) },
+			"Listen":             func() error { return fails(lc.Listen(t.Context(), "tcp", ":1")) },
+			"Listen everywhere":  func() error { return fails(lc.Listen(t.Context(), "tcp", "")) },
+			"ListenPacket":       func() error { return fails(lc.ListenPacket(t.Context(), "udp", ":1")) },
+			"Stack.ListenTCP":    func() error { return fails(s.ListenTCP("tcp", nil)) },
+			"Stack.ListenUDP":    func() error { return fails(s.ListenUDP("udp", nil)) },
+			"ListenMulticastUDP": func() error { return fails(s.ListenMulticastUDP("udp", nil, &net.UDPAddr{IP: net.IPv4(224, 0, 0, 5)})) },
+			"AddLink":            func() error { return s.AddLink(link.Loopback(1500), clientPrefixes...) },
+		} {
+			if err := call(); err == nil || !strings.Contains(err.Error(), "no Stack") {
+				t.Errorf("%s: %v, want an error that says that there is no Stack", name, err)
+			}
+		}
+	}
+}
+
+// fails returns the error of a call.
+func fails[T any](_ T, err error) error { return err }

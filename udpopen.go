@@ -134,6 +134,9 @@ func (s *Stack) openUDP(n network, addr netip.AddrPort, opt engine.UDPOptions) (
 // eachShard opens a socket with open in the shard of its port, or, when the port
 // is to be chosen, in the first that has one free.
 func (s *Stack) eachShard(n network, port uint16, open func(*engine.Engine, tcp.Time) (*engine.UDPSocket, error)) (*UDPConn, error) {
+	if !s.made() {
+		return nil, errNotMade
+	}
 	first, tries := int(s.dials.Add(1)), len(s.shards)
 	if port != 0 {
 		first, tries = s.shards[0].engine.ShardOfPort(port), 1
@@ -215,6 +218,9 @@ func (d *Dialer) dialUDP(ctx context.Context, n network, address string) (*UDPCo
 }
 
 func (d *Dialer) connectUDP(ctx context.Context, n network, local, remote *end) (*UDPConn, error) {
+	if !d.Stack.made() {
+		return nil, errNotMade
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, contextError(err)
 	}

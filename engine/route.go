@@ -68,7 +68,7 @@ func (e *Engine) AddInterface(i Interface) error {
 	i.Prefixes = slices.Clone(i.Prefixes)
 	for j, p := range i.Prefixes {
 		a := p.Addr().WithZone("")
-		if !p.IsValid() || a.Is4In6() || a.IsUnspecified() || a.IsMulticast() || (a.Is6() && i.MTU < minMTU6) {
+		if !p.IsValid() || a.Is4In6() || !unicast(a) || (a.Is6() && i.MTU < minMTU6) {
 			return syscall.EINVAL
 		}
 		i.Prefixes[j] = netip.PrefixFrom(a, p.Bits())
@@ -79,6 +79,11 @@ func (e *Engine) AddInterface(i Interface) error {
 	}
 	n.changed()
 	return nil
+}
+
+// unicast reports whether the address may be that of one host.
+func unicast(a netip.Addr) bool {
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 // RemoveInterface detaches the host; its addresses are gone, and connections

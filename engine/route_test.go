@@ -174,6 +174,7 @@ func TestInterfaceErrors(t *testing.T) {
 		{"MTU too large", Interface{Index: 1, MTU: 65536}, syscall.EINVAL},
 		{"MTU too small for IPv6", Interface{Index: 1, MTU: 1279, Prefixes: prefix("fd00::1/64")}, syscall.EINVAL},
 		{"multicast", Interface{Index: 1, MTU: 1500, Prefixes: prefix("224.0.0.1/4")}, syscall.EINVAL},
+		{"broadcast", Interface{Index: 1, MTU: 1500, Prefixes: prefix("255.255.255.255/32")}, syscall.EINVAL},
 		{"unspecified", Interface{Index: 1, MTU: 1500, Prefixes: prefix("0.0.0.0/0")}, syscall.EINVAL},
 		{"invalid", Interface{Index: 1, MTU: 1500, Prefixes: []netip.Prefix{{}}}, syscall.EINVAL},
 		{"an address twice", Interface{Index: 1, MTU: 88, Prefixes: prefix("10.0.0.1/32")}, nil},
