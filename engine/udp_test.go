@@ -102,6 +102,30 @@ func TestUDPDemux(t *testing.T) {
 	}
 }
 
+// As on Linux, a socket of IPv4 alone comes before one of both families, but one of
+// IPv6 alone does not: then the newest has it.
+func TestUDPDemuxFamilies(t *testing.T) {
+	h := newHost(t, Config{}, addrA, addrA6)
+	open := func(addr string) *UDPSocket { return h.listenUDP(addr, UDPOptions{ReuseAddr: true}) }
+	v4, v6, both := open("0.0.0.0:5000"), open("[::]:5000"), open(":5000")
+	send := func(data string) {
+		h.datagram("10.0.0.2:7001", "10.0.0.1:5000", data)
+		h.datagram("[fd00::2]:7001", "[fd00::1]:5000", data)
+	}
+	send("first")
+	wantReceived(t, "IPv4", v4, "first from 10.0.0.2:7001")
+	wantReceived(t, "IPv6", v6)
+	wantReceived(t, "both", both, "first from [fd00::2]:7001")
+	v6 = open("[::]:5000")
+	send("second")
+	wantReceived(t, "IPv4", v4, "second from 10.0.0.2:7001")
+	wantReceived(t, "the newest of IPv6", v6, "second from [fd00::2]:7001")
+	v4.Close(h.now)
+	send("third")
+	wantReceived(t, "both", both, "third from 10.0.0.2:7001")
+	wantReceived(t, "the newest of IPv6", v6, "third from [fd00::2]:7001")
+}
+
 // RFC 1122, Section 4.1.3.4, RFC 8200, Section 8.1: a wrong checksum is dropped
 // silently; none at all is right in IPv4 only.
 func TestUDPChecksum(t *testing.T) {

@@ -105,7 +105,8 @@ func (t *udpTable) remove(s *UDPSocket) {
 
 // score says how well a socket fits a datagram to t, seen from here; 0: not at
 // all. A connected socket comes before one that is bound to an address, that
-// before one of one family, that before one of both.
+// before one without; and for IPv4 one of IPv4 alone before one of both families.
+// For IPv6 these are alike, as on Linux.
 func (s *UDPSocket) score(t *wire.FourTuple) int {
 	switch {
 	case !s.takes(&t.LocalAddr), s.bound && s.tuple.LocalAddr != t.LocalAddr:
@@ -116,7 +117,7 @@ func (s *UDPSocket) score(t *wire.FourTuple) int {
 		return 4
 	case s.bound:
 		return 3
-	case s.v4 != s.v6:
+	case !s.v6:
 		return 2
 	}
 	return 1
