@@ -108,14 +108,14 @@ func (p *parser) acceptWord(w string) bool {
 	return true
 }
 
-// integer takes a number from lo to hi.
-func (p *parser) integer(what string, lo, hi int64) int64 {
+// integer takes a number from 0 to most.
+func (p *parser) integer(what string, most int64) int64 {
 	if p.tok.kind != tokenInt {
 		p.fail(what)
 		return 0
 	}
-	if p.tok.num < lo || p.tok.num > hi {
-		p.failAt(p.tok.Pos, "expected %s from %d to %d, found %v", what, lo, hi, p.tok)
+	if p.tok.num < 0 || p.tok.num > most {
+		p.failAt(p.tok.Pos, "expected %s from 0 to %d, found %v", what, most, p.tok)
 		return 0
 	}
 	n := p.tok.num

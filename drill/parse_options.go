@@ -59,10 +59,10 @@ func (p *parser) tcpOption() TCPOption {
 	case p.acceptWord("eol"):
 		return TCPOption{Kind: optionEOL, Bytes: []byte{optionEOL}}
 	case p.acceptWord("mss"):
-		n := p.integer("a segment size", 0, math.MaxUint16)
+		n := p.integer("a segment size", math.MaxUint16)
 		return option(optionMSS, binary.BigEndian.AppendUint16(nil, uint16(n)))
 	case p.acceptWord("wscale"):
-		return option(optionWScale, []byte{byte(p.integer("a window shift", 0, math.MaxUint8))})
+		return option(optionWScale, []byte{byte(p.integer("a window shift", math.MaxUint8))})
 	case p.acceptWord("sackOK"):
 		return option(optionSACKOK, nil)
 	case p.acceptWord("sack"):
@@ -95,9 +95,9 @@ func option(kind uint8, data []byte) TCPOption {
 func (p *parser) sackOption() TCPOption {
 	var data []byte
 	for p.err == nil && len(data) < 40 {
-		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the left edge of a SACK block", 0, math.MaxUint32)))
+		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the left edge of a SACK block", math.MaxUint32)))
 		p.expect(":")
-		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the right edge of a SACK block", 0, math.MaxUint32)))
+		data = binary.BigEndian.AppendUint32(data, uint32(p.integer("the right edge of a SACK block", math.MaxUint32)))
 		if p.tok.kind != tokenInt {
 			break
 		}
@@ -115,12 +115,12 @@ func (p *parser) timestampOption() TCPOption {
 		anyVal = true
 		p.advance()
 	} else {
-		val = uint32(p.integer("a timestamp", 0, math.MaxUint32))
+		val = uint32(p.integer("a timestamp", math.MaxUint32))
 	}
 	if !p.acceptWord("ecr") {
 		p.fail("ecr")
 	}
-	ecr = uint32(p.integer("a timestamp echo", 0, math.MaxUint32))
+	ecr = uint32(p.integer("a timestamp echo", math.MaxUint32))
 	data := binary.BigEndian.AppendUint32(nil, val)
 	o := option(optionTimestamp, binary.BigEndian.AppendUint32(data, ecr))
 	o.ValAny = anyVal
@@ -156,7 +156,7 @@ func (p *parser) accECNOption() TCPOption {
 	var data []byte
 	for p.isWord("e0b") || p.isWord("e1b") || p.isWord("ceb") {
 		p.advance()
-		n := p.integer("an AccECN counter", 0, 1<<24-1)
+		n := p.integer("an AccECN counter", 1<<24-1)
 		data = append(data, byte(n>>16), byte(n>>8), byte(n))
 	}
 	if len(data) == 0 {

@@ -112,9 +112,9 @@ func (p *parser) encapsulation() {
 		p.fail("udp")
 	}
 	p.expect("(")
-	p.integer("a port", 0, math.MaxUint16)
+	p.integer("a port", math.MaxUint16)
 	p.expect(">")
-	p.integer("a port", 0, math.MaxUint16)
+	p.integer("a port", math.MaxUint16)
 	p.expect(")")
 }
 
@@ -123,15 +123,15 @@ func (p *parser) ports(k *Packet) {
 	if p.tok.kind != tokenInt {
 		return
 	}
-	k.SrcPort = uint16(p.integer("a port", 0, math.MaxUint16))
+	k.SrcPort = uint16(p.integer("a port", math.MaxUint16))
 	p.expect(">")
-	k.DstPort = uint16(p.integer("a port", 0, math.MaxUint16))
+	k.DstPort = uint16(p.integer("a port", math.MaxUint16))
 }
 
 // payload reads "(n)".
 func (p *parser) payload() int {
 	p.expect("(")
-	n := p.integer("a payload length", 0, math.MaxUint16)
+	n := p.integer("a payload length", math.MaxUint16)
 	p.expect(")")
 	return int(n)
 }
@@ -190,7 +190,7 @@ func (p *parser) ipField(i *IPInfo) {
 		p.advance()
 	case p.acceptWord("tos"), p.acceptWord("class"):
 		i.HasTOS = true
-		i.TOS = uint8(p.integer("a TOS byte", 0, math.MaxUint8))
+		i.TOS = uint8(p.integer("a TOS byte", math.MaxUint8))
 	case p.acceptWord("dscp"):
 		i.HasDSCP = true
 		if d, ok := dscpWords[p.tok.raw]; ok {
@@ -198,12 +198,12 @@ func (p *parser) ipField(i *IPInfo) {
 			p.advance()
 			return
 		}
-		i.TOS = uint8(p.integer("a DSCP", 0, 63)) << 2
+		i.TOS = uint8(p.integer("a DSCP", 63)) << 2
 	case p.acceptWord("ttl"), p.acceptWord("hlim"):
-		i.TTL = uint8(p.integer("a TTL", 0, math.MaxUint8))
+		i.TTL = uint8(p.integer("a TTL", math.MaxUint8))
 	case p.acceptWord("flowlabel"):
 		i.HasFlowLabel = true
-		i.FlowLabel = uint32(p.integer("a flow label", 0, 1<<20-1))
+		i.FlowLabel = uint32(p.integer("a flow label", 1<<20-1))
 	case p.tok.kind == tokenInt:
 		// What an ICMP message quotes may come before it.
 		i.quoted = &TCP{}
@@ -223,15 +223,15 @@ func (p *parser) tcp(out bool) *TCP {
 	p.sequence(t)
 	if p.acceptWord("ack") {
 		t.HasAck = true
-		t.Ack = uint32(p.integer("an acknowledgement number", 0, math.MaxUint32))
+		t.Ack = uint32(p.integer("an acknowledgement number", math.MaxUint32))
 		t.AckRaw = p.accept("!")
 	}
 	if p.acceptWord("win") {
 		t.HasWindow = true
-		t.Window = uint16(p.integer("a window", 0, math.MaxUint16))
+		t.Window = uint16(p.integer("a window", math.MaxUint16))
 	}
 	if p.acceptWord("urg") {
-		t.Urgent = uint16(p.integer("an urgent pointer", 0, math.MaxUint16))
+		t.Urgent = uint16(p.integer("an urgent pointer", math.MaxUint16))
 	}
 	if p.isPunct("<") {
 		p.tcpOptions(t, out)
@@ -287,9 +287,9 @@ func (p *parser) sequence(t *TCP) {
 		return
 	}
 	at := p.tok.Pos
-	t.Seq = uint32(p.integer("a sequence number", 0, math.MaxUint32))
+	t.Seq = uint32(p.integer("a sequence number", math.MaxUint32))
 	p.expect(":")
-	end := uint32(p.integer("an end sequence number", 0, math.MaxUint32))
+	end := uint32(p.integer("an end sequence number", math.MaxUint32))
 	t.Len = p.payload()
 	if p.err == nil && end != t.Seq+uint32(t.Len) {
 		p.failAt(at, "expected seq:end(length) to add up, found %d:%d(%d)", t.Seq, end, t.Len)
@@ -313,10 +313,10 @@ func (p *parser) icmp() *ICMP {
 	}
 	if p.acceptWord("mtu") {
 		m.HasMTU = true
-		m.MTU = int(p.integer("an MTU", 0, math.MaxUint32))
+		m.MTU = int(p.integer("an MTU", math.MaxUint32))
 	}
 	if p.acceptWord("id") {
-		m.ID = int(p.integer("an echo identifier", 0, math.MaxUint16))
+		m.ID = int(p.integer("an echo identifier", math.MaxUint16))
 	}
 	if p.accept("[") {
 		m.Quotes = true
@@ -339,9 +339,9 @@ func (p *parser) quoted(m *ICMP) {
 	case p.acceptWord("udplite"):
 		m.Proto = 136
 		p.expect("(")
-		m.Len = int(p.integer("a payload length", 0, math.MaxUint16))
+		m.Len = int(p.integer("a payload length", math.MaxUint16))
 		if p.accept(",") {
-			p.integer("a checksum coverage", 0, math.MaxUint16)
+			p.integer("a checksum coverage", math.MaxUint16)
 		}
 		p.expect(")")
 	case p.acceptWord("raw"):

@@ -201,7 +201,8 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 		return done(failed(errno)), err
 	}
 	if len(c.Args) > 1 && c.Args[1].Text == "AF_UNSPEC" {
-		return done(r.disconnect(s)), nil
+		r.disconnect(s)
+		return done(outcome{}), nil
 	}
 	remote, err := c.address(1, netip.AddrPortFrom(r.set.remote.Addr(), r.set.connectPort))
 	if err != nil {
@@ -229,7 +230,7 @@ func (r *runner) connect(c *Call, _ *pendingCall) (attempt, error) {
 
 // disconnect is connect(2) with AF_UNSPEC: it resets the connection, and the socket
 // can connect again.
-func (r *runner) disconnect(s *socket) outcome {
+func (r *runner) disconnect(s *socket) {
 	if s.listener != nil {
 		s.listener.Close(r.now)
 		s.listener = nil
@@ -238,7 +239,6 @@ func (r *runner) disconnect(s *socket) outcome {
 		s.conn.Abort(r.now)
 		s.disconnected, s.connecting, s.failed = true, false, 0
 	}
-	return outcome{}
 }
 
 // dial makes the socket's connection.

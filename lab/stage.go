@@ -254,15 +254,11 @@ func (s *stage) pass(d time.Duration) {
 	s.restAll()
 }
 
-// until runs until done, and reports false when it did not come within d.
-func (s *stage) until(d time.Duration, done func() bool) bool {
+// until runs until done, for at most d.
+func (s *stage) until(d time.Duration, done func() bool) {
 	s.settle()
-	for end := s.net.Now().Add(d); !done(); {
-		if !s.step(end) {
-			return false
-		}
+	for end := s.net.Now().Add(d); !done() && s.step(end); {
 	}
-	return true
 }
 
 // rtts is n round trips, with a little more for the time that bytes take.

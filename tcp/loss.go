@@ -175,7 +175,7 @@ func (c *Conn) recoverOnAck(now Time, seg *wire.Segment, acked, prior int, d *de
 	if c.rcv.sack {
 		c.repair(now, seg, acked > 0, d)
 	} else if acked > 0 {
-		c.repairWithoutSACK(now, seg, acked, d)
+		c.repairWithoutSACK(now, acked, d)
 	}
 	s.lost = int(c.rate.lost - lost)
 	if s.delivered > 0 {

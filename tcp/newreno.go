@@ -1,9 +1,7 @@
 package tcp
 
-import "github.com/trivet-net/trivet/wire"
-
 // repairWithoutSACK is NewReno (RFC 6582) at an ACK of acked new bytes.
-func (c *Conn) repairWithoutSACK(now Time, seg *wire.Segment, acked int, d *delivery) {
+func (c *Conn) repairWithoutSACK(now Time, acked int, d *delivery) {
 	l := &c.loss
 	l.dupAcks, l.extra = 0, 0
 	switch l.phase {

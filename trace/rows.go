@@ -182,12 +182,8 @@ func (it *item) far() *item {
 // is the segment that follows.
 func visible(all []*item) []*item {
 	var shown []*item
-	for i, it := range all {
-		var next *item
-		if i+1 < len(all) {
-			next = all[i+1]
-		}
-		if it.visible(next) {
+	for _, it := range all {
+		if it.visible() {
 			shown = append(shown, it)
 		}
 	}
@@ -204,7 +200,7 @@ func (it *item) icmp() tcp.Rule {
 	return tcp.NoRule
 }
 
-func (it *item) visible(next *item) bool {
+func (it *item) visible() bool {
 	switch {
 	case it.kind == itemSend || it.kind == itemArrive || len(it.edges) > 0:
 		return true

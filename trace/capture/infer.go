@@ -67,7 +67,7 @@ func (c *Capture) packet(at tcp.Time, data []byte) {
 	sender.sends(&c.Log, at, receiver, seg)
 	p.Fate, p.End = trace.FateDelivered, at
 	c.Log.Packet(at, &p)
-	arrive(&c.Log, at, receiver, sender, seg)
+	receiver.receives(&c.Log, at, seg)
 }
 
 // moment is a time as the log has it, which does not go back as captures of
@@ -245,8 +245,8 @@ func (e *end) explainRepeat(log *trace.Log, at tcp.Time, peer *end, seg *wire.Se
 	}
 }
 
-// arrive infers what a segment means for its receiver.
-func arrive(log *trace.Log, at tcp.Time, e, peer *end, seg *wire.Segment) {
+// receives infers what a segment means for its receiver.
+func (e *end) receives(log *trace.Log, at tcp.Time, seg *wire.Segment) {
 	f := seg.Flags
 	if f.Has(wire.RST) {
 		if e.known {
