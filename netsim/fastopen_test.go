@@ -18,10 +18,10 @@ import (
 	"github.com/trivet-net/trivet/wire"
 )
 
-// fastListen listens with Fast Open, or without.
-func (w *world) fastListen(t *testing.T, pending int) net.Listener {
+// fastListen listens with Fast Open.
+func (w *world) fastListen(t *testing.T) net.Listener {
 	t.Helper()
-	lc := trivet.ListenConfig{Stack: w.server, FastOpen: pending}
+	lc := trivet.ListenConfig{Stack: w.server, FastOpen: 10}
 	l, err := lc.Listen(context.Background(), "tcp", ":80")
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func (w *world) fastListen(t *testing.T, pending int) net.Listener {
 // trip earlier, through net/http, too.
 func TestFastOpenSavesARoundTrip(t *testing.T) {
 	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
-		l := w.fastListen(t, 10)
+		l := w.fastListen(t)
 		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, "hello")
 		})}
@@ -63,7 +63,7 @@ func TestFastOpenSavesARoundTrip(t *testing.T) {
 // more than goes with the SYN, too, and a server that speaks first is heard.
 func TestFastOpenDial(t *testing.T) {
 	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
-		l := w.fastListen(t, 10)
+		l := w.fastListen(t)
 		d := trivet.Dialer{Stack: w.client, Options: tcp.Options{FastOpen: true}}
 		dial := func() net.Conn {
 			t.Helper()
@@ -188,7 +188,7 @@ const (
 // answered.
 func TestFastOpenBlocked(t *testing.T) {
 	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
-		l := w.fastListen(t, 10)
+		l := w.fastListen(t)
 		defer l.Close()
 		go answer(l)
 		var blocks atomic.Bool
@@ -210,14 +210,14 @@ func TestFastOpenBlocked(t *testing.T) {
 // the connections are opened as ever, and nothing is lost.
 func TestFastOpenStripped(t *testing.T) {
 	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
-		l := w.fastListen(t, 10)
+		l := w.fastListen(t)
 		defer l.Close()
 		go answer(l)
 		w.link.Insert(sim.StripOptions(34, 254))
 		w.wantAsked(t, "option stripped", asked{twoRoundTrips, false}, asked{twoRoundTrips, false}, asked{twoRoundTrips, false})
 	}, netsim.Delay(50*time.Millisecond))
 	inWorld(t, netsim.Config{Seed: 1}, func(t *testing.T, w *world) {
-		l := w.fastListen(t, 10)
+		l := w.fastListen(t)
 		defer l.Close()
 		go answer(l)
 		w.link.Insert(func(p *sim.Passing) {

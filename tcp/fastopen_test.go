@@ -12,9 +12,9 @@ import (
 var testCookie = wire.FastOpen{Present: true, Len: 8, Cookie: [16]byte{1, 2, 3, 4, 5, 6, 7, 8}}
 
 // dialFast opens actively with a cookie of the peer's, whose MSS was 1000.
-func dialFast(t *testing.T, mod ...func(*driver)) *driver {
+func dialFast(t *testing.T) *driver {
 	t.Helper()
-	d := newDriver(t, mod...)
+	d := newDriver(t)
 	d.open.FastOpen, d.open.PeerMSS = testCookie, 1000
 	d.c.Dial(d.now, d.cfg, &d.open)
 	d.output()

@@ -70,7 +70,7 @@ func (c *checker) file(f file) {
 	}
 	names := c.imports(r, tree)
 	if r.kind == pure || r.kind == seeded {
-		c.body(r, tree, names)
+		c.body(tree, names)
 	}
 }
 
@@ -149,7 +149,7 @@ func (r rule) refuses(p string) string {
 }
 
 // body looks through the code of a pure or seeded package.
-func (c *checker) body(r rule, tree *ast.File, names map[string]string) {
+func (c *checker) body(tree *ast.File, names map[string]string) {
 	ast.Inspect(tree, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:

@@ -32,8 +32,8 @@ func newForwarder(t testing.TB, cfg Config) *forwarder {
 	if f.near == nil || f.far == nil {
 		t.FailNow()
 	}
-	f.running.Go(func() { forward(t, f.near, f.far) })
-	f.running.Go(func() { forward(t, f.far, f.near) })
+	f.running.Go(func() { forward(f.near, f.far) })
+	f.running.Go(func() { forward(f.far, f.near) })
 	t.Cleanup(func() {
 		f.near.Close()
 		f.far.Close()
@@ -61,7 +61,7 @@ func openAt(t testing.TB, cfg Config, addrs ...string) *Device {
 }
 
 // forward copies packets until a device is closed.
-func forward(t testing.TB, from, to *Device) {
+func forward(from, to *Device) {
 	pkts := make([]wire.Packet, 64)
 	for {
 		n, err := from.Read(pkts)
