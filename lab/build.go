@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/hex"
 	"slices"
+	"strings"
 
 	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
@@ -361,7 +362,7 @@ func (b *modelBuilder) socket(i *engine.SocketInfo) SocketModel {
 		m.Timer, m.Expires = i.Timer.String(), b.run.since(i.Expires)
 	}
 	if i.State == tcp.StateListen {
-		m.Peer = "*"
+		m.Local, m.Peer = "*"+strings.TrimPrefix(m.Local, "[::]"), "*:*" // as ss writes both families
 	}
 	return m
 }

@@ -150,7 +150,7 @@ func (f *ssFlags) states() []string {
 func (f *ssFlags) print(b *bytes.Buffer, rows []*socketRow) {
 	widths := [2]int{len("Local Address:Port"), len("Peer Address:Port")}
 	for _, s := range rows {
-		widths[0], widths[1] = max(widths[0], len(s.Local)), max(widths[1], len(s.Peer))
+		widths[0], widths[1] = max(widths[0], len(star(s.Local))), max(widths[1], len(star(s.Peer)))
 	}
 	line := func(netid, state, recv, send, local, peer, rest string) {
 		text := fmt.Sprintf("%-10s %-6s %-6s %*s %*s %s", state, recv, send, widths[0], local, widths[1], peer, rest)
@@ -165,7 +165,7 @@ func (f *ssFlags) print(b *bytes.Buffer, rows []*socketRow) {
 		if f.options {
 			timer = timerWord(s)
 		}
-		line(s.Netid, s.State, fmt.Sprint(s.RecvQ), fmt.Sprint(s.SendQ), s.Local, s.Peer, timer)
+		line(s.Netid, s.State, fmt.Sprint(s.RecvQ), fmt.Sprint(s.SendQ), star(s.Local), star(s.Peer), timer)
 		switch {
 		case f.info && s.Info != nil:
 			fmt.Fprintf(b, "\t %s\n", infoWords(s.Info))
@@ -173,6 +173,15 @@ func (f *ssFlags) print(b *bytes.Buffer, rows []*socketRow) {
 			fmt.Fprintf(b, "\t drops:%d\n", s.Drops)
 		}
 	}
+}
+
+// star writes the address that stands for all of both families as ss does:
+// [::]:80 would be IPv6 alone.
+func star(addr string) string {
+	if port, all := strings.CutPrefix(addr, "[::]:"); all {
+		return "*:" + port
+	}
+	return addr
 }
 
 // socketCount counts the sockets of one kind, as --summary --json prints it.

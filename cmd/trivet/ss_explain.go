@@ -16,8 +16,8 @@ var ssFields = map[string]lab.Text{
 	"state":          {EN: "the state of RFC 9293, Section 3.3.2, in ss's words: ESTAB is ESTABLISHED, SYN-RECV is SYN-RECEIVED", ZH: "RFC 9293 第 3.3.2 节的状态，用 ss 的写法：ESTAB 即 ESTABLISHED，SYN-RECV 即 SYN-RECEIVED"},
 	"recv-q":         {EN: "bytes received that the program has not read; of a listener: connections that wait for accept", ZH: "已收到而程序未读的字节；对监听套接字是等待 accept 的连接数"},
 	"send-q":         {EN: "bytes written that the peer has not acknowledged; of a listener: the most that may wait for accept", ZH: "已写入而对方未确认的字节；对监听套接字是等待 accept 的上限"},
-	"local":          {EN: "the address and port of this host", ZH: "本机的地址和端口"},
-	"peer":           {EN: "the address and port of the other end; * for a listener", ZH: "对方的地址和端口；监听套接字为 *"},
+	"local":          {EN: "the address and port of this host; * is every address of both families", ZH: "本机的地址和端口；* 指两个地址族的所有地址"},
+	"peer":           {EN: "the address and port of the other end; *:* for a listener", ZH: "对方的地址和端口；监听套接字为 *:*"},
 	"timer":          {EN: "(name, fires in, tries): on is the retransmission timer, persist probes a closed window, keepalive asks an idle peer, timewait is 2MSL", ZH: "（名称，何时到期，已试次数）：on 是重传定时器，persist 探测关闭的窗口，keepalive 询问空闲的对方，timewait 是 2MSL"},
 	"netid":          {EN: "the kind of socket: tcp or udp", ZH: "套接字的种类：tcp 或 udp"},
 	"drops":          {EN: "datagrams that found the receive queue full", ZH: "因接收队列已满而丢弃的数据报"},
@@ -32,6 +32,12 @@ var ssFields = map[string]lab.Text{
 	"closing":        {EN: "both closed at once, and the FIN is not confirmed yet", ZH: "双方同时关闭，FIN 尚未被确认"},
 	"last-ack":       {EN: "both have closed; the last FIN is not confirmed yet", ZH: "双方都已关闭，最后的 FIN 尚未被确认"},
 	"time-wait":      {EN: "closed first and waits 2MSL, in case the last ACK was lost and old segments are still under way", ZH: "先关闭的一方等待 2MSL，以防最后的 ACK 丢失或旧报文段仍在途"},
+	"process":        {EN: "empty, for all sockets are of the one process; with -o the timer stands here", ZH: "为空：所有套接字都属于同一个进程；加 -o 时这里是定时器"},
+	"age":            {EN: "of --json: for how many nanoseconds the socket has been in its state", ZH: "用于 --json：处于当前状态的纳秒数"},
+	"ecnseen":        {EN: "a packet with a mark of ECN has come", ZH: "收到过带 ECN 标记的报文"},
+	"cubic":          {EN: "the congestion control: CUBIC (RFC 9438), the usual one", ZH: "拥塞控制算法：CUBIC（RFC 9438），通常的选择"},
+	"reno":           {EN: "the congestion control: NewReno (RFC 5681, RFC 6582)", ZH: "拥塞控制算法：NewReno（RFC 5681、RFC 6582）"},
+	"bbr":            {EN: "the congestion control: BBR, which goes by bandwidth and round-trip time", ZH: "拥塞控制算法：BBR，依据带宽和往返时间"},
 	"ts":             {EN: "time stamps are in use (RFC 7323)", ZH: "使用时间戳（RFC 7323）"},
 	"sack":           {EN: "selective acknowledgements are in use (RFC 2018)", ZH: "使用选择确认（RFC 2018）"},
 	"ecn":            {EN: "explicit congestion notification is in use (RFC 3168)", ZH: "使用显式拥塞通知（RFC 3168）"},
@@ -68,6 +74,14 @@ var ssFields = map[string]lab.Text{
 	"notsent":        {EN: "bytes written and not yet sent", ZH: "已写入而尚未发送的字节"},
 }
 
+// ssOtherNames are what else one may call a field: the states as RFC 9293 and
+// the filters do, the columns as the head of the table does, and timers.
+var ssOtherNames = map[string]string{
+	"established": "estab", "syn-received": "syn-recv", "listening": "listen", "unconnected": "unconn",
+	"local address:port": "local", "local address": "local", "peer address:port": "peer", "peer address": "peer",
+	"on": "timer", "persist": "timer", "keepalive": "timer", "timewait": "timer",
+}
+
 // teach writes what a field means.
 func (f *ssFlags) teach(out io.Writer) error {
 	languages, err := langs(f.lang)
@@ -75,6 +89,9 @@ func (f *ssFlags) teach(out io.Writer) error {
 		return err
 	}
 	name := strings.ToLower(strings.TrimSuffix(f.explain, ":"))
+	if other, known := ssOtherNames[name]; known {
+		name = other
+	}
 	text, ok := ssFields[name]
 	if !ok {
 		return usagef("--explain: no field %q%s", f.explain, nearest(name, ssFields))

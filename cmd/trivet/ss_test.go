@@ -67,7 +67,8 @@ func TestSS(t *testing.T) {
 	for _, tt := range []struct {
 		args, want, not string
 	}{
-		{"-tan", "LISTEN", ""},
+		{"-tan", "LISTEN", "[::]"},
+		{"-tan", "*:*", ""},
 		{"-tn", "ESTAB", "LISTEN"},
 		{"-tl", "LISTEN", "ESTAB"},
 		{"-ti", "cubic wscale:", ""},
@@ -145,17 +146,21 @@ func TestExplain(t *testing.T) {
 		words = append(words, strings.ToLower(s.SS()))
 	}
 	info := tcp.Info{
-		Timestamps: true, SACK: true, ECN: true, WindowScale: true, Congestion: "cubic", RTT: 1e6, ATO: 1, Backoff: 1,
+		Timestamps: true, SACK: true, ECN: true, ECNSeen: true, WindowScale: true, Congestion: "cubic", RTT: 1e6, ATO: 1, Backoff: 1,
 		SndMSS: 1, SndCwnd: 1, SndSsthresh: 2, BytesSent: 1, BytesRetrans: 1, BytesAcked: 1, BytesReceived: 1, SegsOut: 1,
 		SegsIn: 1, DataSegsOut: 1, DataSegsIn: 1, LastDataSent: 1e9, LastDataRecv: 1e9, LastAckRecv: 1e9, DeliveryRate: 1,
 		Delivered: 1, AppLimited: true, InFlight: 1, TotalRetrans: 1, RcvWnd: 1, NotSent: 1, MinRTT: 1,
 	}
 	for w := range strings.FieldsSeq(infoWords(&info)) {
 		name, _, _ := strings.Cut(w, ":")
-		if name != "cubic" && !strings.HasSuffix(name, "bps") {
+		if !strings.HasSuffix(name, "bps") {
 			words = append(words, name)
 		}
 	}
+	for _, name := range ssOtherNames {
+		words = append(words, name)
+	}
+	words = append(words, "reno", "bbr", "netid", "recv-q", "send-q", "local", "peer", "process")
 	for _, w := range words {
 		text, ok := ssFields[w]
 		if !ok || text.EN == "" || text.ZH == "" {
