@@ -170,6 +170,7 @@ func (e *Engine) synAgain(now tcp.Time, h *halfOpen) {
 	}
 	if e.mayAnswer(now, &h.answered) {
 		e.sendSynAck(now, h)
+		e.awaitAck(now, h) // this answer has as long as any other, as on Linux
 	}
 }
 

@@ -234,6 +234,23 @@ func TestSynAgain(t *testing.T) {
 	}
 }
 
+// As on Linux, the answer to a copy of the SYN has the whole time-out: the timer
+// of the SYN,ACK before does not send another one at once.
+func TestSynAgainTimer(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	h.listen("10.0.0.1:80", ListenOptions{})
+	p := h.peer(addrB, 5000, 80).timestamps(1000)
+	p.open()
+	h.now = h.now.Add(synAckTimeout)
+	p.send(wire.SYN, -1, "")
+	h.one()
+	h.e.Advance(h.now)
+	h.none()
+	if got, want := h.e.NextTimeout(), h.now.Add(synAckTimeout); got != want {
+		t.Errorf("the next time-out is at %v, want %v", got, want)
+	}
+}
+
 // RFC 7323, Section 3.2: a segment without the timestamps that were agreed on
 // completes the handshake, unless it is configured not to (DIS-10).
 func TestSynReceivedTimestampMissing(t *testing.T) {

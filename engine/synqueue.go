@@ -225,6 +225,12 @@ func (e *Engine) halfOpenTimeout(now tcp.Time, h *halfOpen) {
 		e.rule(now, &h.tuple, tcp.RuleSynAckRetransmit)
 		e.sendSynAck(now, h)
 	}
+	e.awaitAck(now, h)
+}
+
+// awaitAck starts the time after which the SYN,ACK is sent again.
+func (e *Engine) awaitAck(now tcp.Time, h *halfOpen) {
 	wait := min(synAckTimeout<<min(h.retries, 16), e.tcp.MaxRTO)
+	e.timers.remove(&h.node)
 	e.timers.schedule(&h.node, now.Add(wait))
 }
