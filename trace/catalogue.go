@@ -73,6 +73,7 @@ const (
 	msgRepeatProbe
 	msgRepeat
 	msgRepeatNeedless
+	msgRepeatAsked
 	msgRepeatAcked
 
 	// What becomes of them.
@@ -110,6 +111,7 @@ const (
 	msgFindUndone
 	msgFindRepeat
 	msgFindNeedlessSilent
+	msgFindRepeatAsked
 	msgFindNeedlessAcked
 	msgFindMissing
 	msgFindNeedlessLost
@@ -222,6 +224,8 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindMissing:       {"The capture lacks %d bytes of %s, which %s acknowledged.", "抓包缺少 %[2]s 的 %[1]d 字节，而 %[3]s 确认了它们。"},
 	msgFindCaptured:      {"Captured of %s: %d bytes, of %s: %d.", "抓到 %s 发送的 %d 字节，%s 发送的 %d 字节。"},
 	msgNothingAgain:      {"Nothing was sent again.", "没有重传。"},
+	msgRepeatAsked:       {"#%d again: the SYN came again", "重传 #%d：SYN 又来了"},
+	msgFindRepeatAsked:   {"#%d repeats #%d: the SYN came again.", "#%d 重传 #%d：SYN 又来了。"},
 	msgFindDelayed:       {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
 	msgFindClosed:        {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
 	msgFindStayedClosed:  {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},

@@ -261,6 +261,8 @@ func (f *finder) repeats() {
 			f.add(msgFindRepeatLate, n, m)
 		case seg.reason() == tcp.RuleTailProbe:
 			f.add(msgFindRepeatProbe, n, m, short(seg.send.time.Sub(old.send.time)))
+		case seg.reason() == tcp.RuleSynReceivedSynAgain:
+			f.add(msgFindRepeatAsked, n, m)
 		default:
 			f.add(msgFindRepeat, n, m)
 		}

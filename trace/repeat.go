@@ -20,6 +20,8 @@ func (x *explainer) repeat(seg *segment) string {
 		what = x.lang.say(msgRepeatLate, old.packet.Number)
 	case tcp.RuleTailProbe:
 		what = x.lang.say(msgRepeatProbe, old.packet.Number, short(seg.send.time.Sub(old.send.time)))
+	case tcp.RuleSynReceivedSynAgain:
+		what = x.lang.say(msgRepeatAsked, old.packet.Number)
 	default:
 		what = x.lang.say(msgRepeat, old.packet.Number)
 	}
@@ -116,7 +118,7 @@ func (seg *segment) reason() tcp.Rule {
 			return tcp.RuleFastRetransmit
 		}
 	}
-	for _, r := range []tcp.Rule{tcp.RuleLost, tcp.RuleTailProbe} {
+	for _, r := range []tcp.Rule{tcp.RuleLost, tcp.RuleTailProbe, tcp.RuleSynReceivedSynAgain} {
 		if seg.send.caused(r) {
 			return r
 		}
