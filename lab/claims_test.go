@@ -131,6 +131,12 @@ func TestClaims(t *testing.T) {
 			[]string{"#3 S. 0:0(0)", "#6 S. 0:0(0) ack 1 "},
 			[]string{"42947"},
 		},
+		{
+			"many repetitions are told together",
+			Recipe{Scenario: "slow-start-and-congestion-avoidance"},
+			[]string{"32 segments were sent again, for what was sent after them had arrived: #201", "#150 #154 and 18 more."},
+			[]string{"#201 repeats"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.recipe.Seed = 1

@@ -110,6 +110,17 @@ const (
 	msgFindRepeatProbe
 	msgFindUndone
 	msgFindRepeat
+	msgFindMany
+	msgFindManyTimeout
+	msgFindManyFast
+	msgFindManyLate
+	msgFindManyProbe
+	msgFindManySilent
+	msgFindManyAckLost
+	msgFindManyAckLate
+	msgFindManyUnused
+	msgFindManyAcked
+	msgFindMore
 	msgFindNeedlessSilent
 	msgFindRepeatAsked
 	msgFindNeedlessAcked
@@ -226,6 +237,17 @@ var catalogue = [numMessages][numLangs]string{
 	msgNothingAgain:      {"Nothing was sent again.", "没有重传。"},
 	msgRepeatAsked:       {"#%d again: the SYN came again", "重传 #%d：SYN 又来了"},
 	msgFindRepeatAsked:   {"#%d repeats #%d: the SYN came again.", "#%d 重传 #%d：SYN 又来了。"},
+	msgFindMany:          {"%d segments were sent again: %s.", "重传了 %d 个报文段：%s。"},
+	msgFindManyTimeout:   {"%d segments were sent again, for no ACK came in time: %s.", "没有按时等到确认而重传的报文段有 %d 个：%s。"},
+	msgFindManyFast:      {"%d segments were sent again, for duplicate ACKs said they were missing: %s.", "重复确认表明丢了而快速重传的报文段有 %d 个：%s。"},
+	msgFindManyLate:      {"%d segments were sent again, for what was sent after them had arrived: %s.", "晚发的已经到了而重传的报文段有 %d 个：%s。"},
+	msgFindManyProbe:     {"%d segments were sent again as probes: %s.", "重传作尾部探测的报文段有 %d 个：%s。"},
+	msgFindManySilent:    {"%d segments were sent again that had arrived, but were not acknowledged: %s.", "其实已到达、只是没有得到确认而重传的报文段有 %d 个：%s。"},
+	msgFindManyAckLost:   {"%d segments were sent again that had arrived, but whose ACK was lost: %s.", "其实已到达、确认却丢了而重传的报文段有 %d 个：%s。"},
+	msgFindManyAckLate:   {"%d segments were sent again that had arrived, but whose ACK was late: %s.", "其实已到达、确认却迟了而重传的报文段有 %d 个：%s。"},
+	msgFindManyUnused:    {"%d segments were sent again that had arrived, and whose ACK was not taken: %s.", "其实已到达、确认却没有被接受而重传的报文段有 %d 个：%s。"},
+	msgFindManyAcked:     {"%d segments were sent again that had been acknowledged: %s.", "其实已得到确认而重传的报文段有 %d 个：%s。"},
+	msgFindMore:          {" and %d more", " 等，另有 %d 个"},
 	msgFindDelayed:       {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
 	msgFindClosed:        {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
 	msgFindStayedClosed:  {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},

@@ -231,12 +231,25 @@ func (f *finder) numbers(is func(*Packet) bool) string {
 			}
 		}
 	}
-	return strings.Join(list, " ")
+	return f.few(list)
 }
+
+// repetition is a segment that was sent again, and why: one of msgFindRepeat...
+// and msgFindNeedless...
+type repetition struct {
+	why        message
+	number, of int
+	waited     string
+}
+
+// manyRepeats is how many repetitions with one reason get a sentence each.
+const manyRepeats = 10
 
 // repeats lists what was sent again, and why.
 func (f *finder) repeats() {
 	quiet := true
+	var list []repetition
+	counts := map[message]int{}
 	for _, seg := range f.segments {
 		quiet = quiet && seg.packet.Fate <= FateDelivered
 		old := seg.repeats
@@ -244,27 +257,19 @@ func (f *finder) repeats() {
 			continue
 		}
 		quiet = false
-		n, m := seg.packet.Number, old.packet.Number
-		switch {
-		case f.captured && f.had(old, seg):
-			f.add(msgFindNeedlessAcked, n, m)
-		case f.had(old, seg):
-			f.add([...]message{
-				answerNone: msgFindNeedlessSilent, answerLost: msgFindNeedlessLost,
-				answerLate: msgFindNeedlessLate, answerUnused: msgFindNeedlessUnused,
-			}[f.answer(old, seg.send.time)], n, m)
-		case seg.reason() == tcp.RuleRetransmitTimeout:
-			f.add(msgFindRepeatTimeout, n, m, short(seg.send.time.Sub(old.send.time)))
-		case seg.reason() == tcp.RuleFastRetransmit:
-			f.add(msgFindRepeatFast, n, m)
-		case seg.reason() == tcp.RuleLost:
-			f.add(msgFindRepeatLate, n, m)
-		case seg.reason() == tcp.RuleTailProbe:
-			f.add(msgFindRepeatProbe, n, m, short(seg.send.time.Sub(old.send.time)))
-		case seg.reason() == tcp.RuleSynReceivedSynAgain:
-			f.add(msgFindRepeatAsked, n, m)
-		default:
-			f.add(msgFindRepeat, n, m)
+		why, waited := f.why(old, seg)
+		list = append(list, repetition{why, seg.packet.Number, old.packet.Number, waited})
+		counts[why]++
+	}
+	for _, r := range list {
+		switch n := counts[r.why]; {
+		case n > manyRepeats:
+			f.together(r.why, list)
+			counts[r.why] = 0
+		case n > 0 && r.waited != "":
+			f.add(r.why, r.number, r.of, r.waited)
+		case n > 0:
+			f.add(r.why, r.number, r.of)
 		}
 	}
 	switch {
@@ -273,6 +278,65 @@ func (f *finder) repeats() {
 	case quiet:
 		f.add(msgNothingLost)
 	}
+}
+
+// why tells why a segment was sent again, and for how long its sender had waited
+// where that is the reason.
+func (f *finder) why(old, seg *segment) (message, string) {
+	waited := short(seg.send.time.Sub(old.send.time))
+	if f.had(old, seg) {
+		if f.captured {
+			return msgFindNeedlessAcked, ""
+		}
+		return [...]message{
+			answerNone: msgFindNeedlessSilent, answerLost: msgFindNeedlessLost,
+			answerLate: msgFindNeedlessLate, answerUnused: msgFindNeedlessUnused,
+		}[f.answer(old, seg.send.time)], ""
+	}
+	switch seg.reason() {
+	case tcp.RuleRetransmitTimeout:
+		return msgFindRepeatTimeout, waited
+	case tcp.RuleFastRetransmit:
+		return msgFindRepeatFast, ""
+	case tcp.RuleLost:
+		return msgFindRepeatLate, ""
+	case tcp.RuleTailProbe:
+		return msgFindRepeatProbe, waited
+	case tcp.RuleSynReceivedSynAgain:
+		return msgFindRepeatAsked, ""
+	}
+	return msgFindRepeat, ""
+}
+
+// manyMessages say together what the others say of one repetition each.
+var manyMessages = map[message]message{
+	msgFindRepeatTimeout: msgFindManyTimeout, msgFindRepeatFast: msgFindManyFast, msgFindRepeatLate: msgFindManyLate,
+	msgFindRepeatProbe: msgFindManyProbe, msgFindNeedlessSilent: msgFindManySilent, msgFindNeedlessLost: msgFindManyAckLost,
+	msgFindNeedlessLate: msgFindManyAckLate, msgFindNeedlessUnused: msgFindManyUnused, msgFindNeedlessAcked: msgFindManyAcked,
+}
+
+// together adds one sentence about all repetitions with a reason.
+func (f *finder) together(why message, all []repetition) {
+	var list []string
+	for _, r := range all {
+		if r.why == why {
+			list = append(list, fmt.Sprintf("#%d", r.number))
+		}
+	}
+	m := manyMessages[why]
+	if m == msgNone {
+		m = msgFindMany
+	}
+	f.add(m, len(list), f.few(list))
+}
+
+// few joins the first of a list, and says how many there are beside.
+func (f *finder) few(list []string) string {
+	const most = 24
+	if len(list) <= most+1 {
+		return strings.Join(list, " ")
+	}
+	return strings.Join(list[:most], " ") + f.lang.say(msgFindMore, len(list)-most)
 }
 
 // undone lists the recoveries that turned out to be needless.
@@ -303,7 +367,7 @@ func (f *finder) resets(from side, is func(*segment) bool) string {
 			list = append(list, fmt.Sprintf("#%d", seg.packet.Number))
 		}
 	}
-	return strings.Join(list, " ")
+	return f.few(list)
 }
 
 // ending tells how the connection ended at each end.
