@@ -84,7 +84,7 @@ type SegmentModel struct {
 	// Ended is when it arrived or was lost; -1: it is still on its way.
 	Ended int64 `json:"ended"`
 	// Fate is "in flight", "delivered", "random loss", "queue full", "unplugged",
-	// "dropped on purpose", "too large" or "dropped by the queue".
+	// "dropped on purpose", "too large", "dropped by the queue" or "no route".
 	Fate      string `json:"fate"`
 	Lost      bool   `json:"lost,omitempty"`
 	Corrupted bool   `json:"corrupted,omitempty"`

@@ -33,6 +33,7 @@ type stage struct {
 	judge     func(*trace.Packet) sim.Verdict // what the scenario delays; nil: nothing
 	ears      eavesdropper
 	forging   bool                                                       // what is being sent is not of the host that it names
+	noRoute   bool                                                       // what the scenario loses is lost at a router
 	hidden    map[string]bool                                            // hosts that the log does not show
 	shows     []wire.FourTuple                                           // connections to draw; none: the first
 	onSent    func(from string, tuple wire.FourTuple, seg *wire.Segment) // nil: nobody cares
@@ -131,6 +132,9 @@ func (s *stage) onEvent(host string, e *tcp.Event) {
 func (s *stage) onPacket(now tcp.Time, p *trace.Packet) {
 	if s.forging {
 		p.Foreign = true
+	}
+	if s.noRoute && p.Fate == trace.FateFilter {
+		p.Fate = trace.FateNoRoute
 	}
 	if s.hidden[p.From] || s.hidden[p.To] {
 		return

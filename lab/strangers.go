@@ -231,6 +231,7 @@ func playUnreachable(s *stage) {
 	s.say("Beyond the router there is no way to the server. The router says so by ICMP.",
 		"路由器之后没有通往服务器的路，它用 ICMP 告知。")
 	s.lose("client", -1, nil)
+	s.noRoute = true
 	s.onLost = func(data []byte) { s.icmp(middleAddr, 3, 1, 0, data) }
 	c := s.dial(tcp.Options{})
 	took := s.waitFailure(c, 10e9)

@@ -83,6 +83,7 @@ const (
 	msgLostFilter
 	msgLostSize
 	msgLostAQM
+	msgLostNoRoute
 	msgArrives
 	msgCorrupted
 	msgLinkDuplicate
@@ -268,6 +269,7 @@ var catalogue = [numMessages][numLangs]string{
 	msgLostFilter:    {"LOST: dropped on purpose", "丢失：人为丢弃"},
 	msgLostSize:      {"LOST: too large for the link", "丢失：超过链路的最大长度"},
 	msgLostAQM:       {"LOST: dropped by the link's queue management", "丢失：被链路的队列管理丢弃"},
+	msgLostNoRoute:   {"LOST: the router knows no way to there", "丢失：路由器不知道去那里的路"},
 	msgArrives:       {"#%d arrives", "#%d 到达"},
 	msgCorrupted:     {"arrives damaged: checksum wrong, dropped", "到达时已损坏：校验和不符，丢弃"},
 	msgLinkDuplicate: {"the link's duplicate of #%d", "链路复制的 #%d"},
@@ -319,7 +321,7 @@ var catalogue = [numMessages][numLangs]string{
 // lossMessages says what a fate is called beside the arrow.
 var lossMessages = [numFates]message{
 	FateLoss: msgLostRandom, FateQueue: msgLostQueue, FateUnplugged: msgLostUnplugged,
-	FateFilter: msgLostFilter, FateSize: msgLostSize, FateAQM: msgLostAQM,
+	FateFilter: msgLostFilter, FateSize: msgLostSize, FateAQM: msgLostAQM, FateNoRoute: msgLostNoRoute,
 }
 
 // fateText is the fate in words, for the findings.
@@ -327,5 +329,5 @@ func (l Lang) fateText(f Fate) string {
 	if l == English {
 		return f.String()
 	}
-	return [numFates]string{"在途", "送达", "随机丢包", "队列已满", "链路断开", "人为丢弃", "过长", "队列管理丢弃"}[f]
+	return [numFates]string{"在途", "送达", "随机丢包", "队列已满", "链路断开", "人为丢弃", "过长", "队列管理丢弃", "没有路由"}[f]
 }

@@ -23,12 +23,14 @@ const (
 	FateSize
 	// FateAQM: the queue's management dropped it, though there was room.
 	FateAQM
+	// FateNoRoute: a router on the way knew no way onwards.
+	FateNoRoute
 	numFates
 )
 
 var fateNames = [numFates]string{
 	"in flight", "delivered", "random loss", "queue full", "unplugged", "dropped on purpose", "too large",
-	"dropped by the queue",
+	"dropped by the queue", "no route",
 }
 
 // String returns the fate in words, "queue full".

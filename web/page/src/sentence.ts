@@ -11,6 +11,7 @@ const fates: Record<string, string> = {
   "dropped on purpose": "人为丢弃",
   "too large": "超过链路的 MTU",
   "dropped by the queue": "被队列管理丢弃",
+  "no route": "路由器没有去路",
 };
 
 /** What became of a segment. */
