@@ -134,7 +134,7 @@ func TestClaims(t *testing.T) {
 		{
 			"many repetitions are told together",
 			Recipe{Scenario: "slow-start-and-congestion-avoidance"},
-			[]string{"32 segments were sent again, for what was sent after them had arrived: #201", "#150 #154 and 18 more."},
+			[]string{"32 segments were sent again, for what was sent after them had arrived: #201", "#150 #154 and 18 more.", "#237 repeats #130: found lost before, it had its turn."},
 			[]string{"#201 repeats"},
 		},
 	} {

@@ -43,6 +43,7 @@ type direction struct {
 // sending, as an observer who sees both ends at once.
 func (c *conversation) analyse() {
 	c.findISNs()
+	c.findRepairs()
 	var dirs [2]direction
 	for _, seg := range c.segments {
 		d, peer := &dirs[seg.from], &dirs[seg.from.other()]
@@ -57,6 +58,26 @@ func (c *conversation) analyse() {
 		seg.kind = seg.classify(d)
 		seg.acksFin = seg.tcp.Flags.Has(wire.ACK) && peer.hasFin && seg.tcp.Ack == peer.finEnd
 		d.record(seg)
+	}
+}
+
+// findRepairs finds what was sent while losses known from before were repaired.
+func (c *conversation) findRepairs() {
+	for s := range c.ends {
+		repairing := false
+		for _, it := range c.ends[s].items {
+			for _, r := range it.rules {
+				switch r {
+				case tcp.RuleLost, tcp.RuleReorderTimeout, tcp.RuleFastRetransmit, tcp.RuleRetransmitTimeout:
+					repairing = true
+				case tcp.RuleRecovered, tcp.RuleUndoRecovery, tcp.RuleUndoTimeout:
+					repairing = false
+				}
+			}
+			if it.kind == itemSend {
+				it.seg.repairing = repairing
+			}
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ const (
 	msgRepeatProbe
 	msgRepeat
 	msgRepeatNeedless
+	msgRepeatTurn
 	msgRepeatAsked
 	msgRepeatAcked
 
@@ -123,6 +124,8 @@ const (
 	msgFindManyAcked
 	msgFindMore
 	msgFindNeedlessSilent
+	msgFindRepeatTurn
+	msgFindManyTurn
 	msgFindRepeatAsked
 	msgFindNeedlessAcked
 	msgFindMissing
@@ -249,6 +252,9 @@ var catalogue = [numMessages][numLangs]string{
 	msgFindManyUnused:    {"%d segments were sent again that had arrived, and whose ACK was not taken: %s.", "其实已到达、确认却没有被接受而重传的报文段有 %d 个：%s。"},
 	msgFindManyAcked:     {"%d segments were sent again that had been acknowledged: %s.", "其实已得到确认而重传的报文段有 %d 个：%s。"},
 	msgFindMore:          {" and %d more", " 等，另有 %d 个"},
+	msgRepeatTurn:        {"#%d again: found lost before, and now its turn", "重传 #%d：先前已判定丢失，现在轮到它"},
+	msgFindRepeatTurn:    {"#%d repeats #%d: found lost before, it had its turn.", "#%d 重传 #%d：先前已判定丢失，这时轮到它。"},
+	msgFindManyTurn:      {"%d segments were sent again that had been found lost before and had their turn: %s.", "先前已判定丢失、轮到时才重传的报文段有 %d 个：%s。"},
 	msgFindDelayed:       {"Held back on the way from %s: %s.", "%s 发出而被耽搁的：%s。"},
 	msgFindClosed:        {"The window of %s was closed for %s, from #%d to #%d.", "%s 的窗口关闭了 %s，从 #%d 到 #%d。"},
 	msgFindStayedClosed:  {"The window of %s was closed from #%d to the end.", "%s 的窗口从 #%d 起一直关闭。"},

@@ -305,13 +305,16 @@ func (f *finder) why(old, seg *segment) (message, string) {
 	case tcp.RuleSynReceivedSynAgain:
 		return msgFindRepeatAsked, ""
 	}
+	if seg.repairing {
+		return msgFindRepeatTurn, ""
+	}
 	return msgFindRepeat, ""
 }
 
 // manyMessages say together what the others say of one repetition each.
 var manyMessages = map[message]message{
 	msgFindRepeatTimeout: msgFindManyTimeout, msgFindRepeatFast: msgFindManyFast, msgFindRepeatLate: msgFindManyLate,
-	msgFindRepeatProbe: msgFindManyProbe, msgFindNeedlessSilent: msgFindManySilent, msgFindNeedlessLost: msgFindManyAckLost,
+	msgFindRepeatProbe: msgFindManyProbe, msgFindRepeatTurn: msgFindManyTurn, msgFindNeedlessSilent: msgFindManySilent, msgFindNeedlessLost: msgFindManyAckLost,
 	msgFindNeedlessLate: msgFindManyAckLate, msgFindNeedlessUnused: msgFindManyUnused, msgFindNeedlessAcked: msgFindManyAcked,
 }
 

@@ -23,7 +23,11 @@ func (x *explainer) repeat(seg *segment) string {
 	case tcp.RuleSynReceivedSynAgain:
 		what = x.lang.say(msgRepeatAsked, old.packet.Number)
 	default:
-		what = x.lang.say(msgRepeat, old.packet.Number)
+		m := msgRepeat
+		if seg.repairing {
+			m = msgRepeatTurn
+		}
+		what = x.lang.say(m, old.packet.Number)
 	}
 	if !x.blind && x.had(old, seg) {
 		m := msgRepeatNeedless

@@ -22,6 +22,7 @@ type segment struct {
 	kind         segmentKind
 	repeats      *segment // what it sends again
 	repeated     bool     // sent again later
+	repairing    bool     // its sender was repairing losses
 	acksFin      bool     // acknowledges the peer's FIN
 }
 
