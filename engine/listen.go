@@ -104,6 +104,8 @@ type Listener struct {
 	waking     bool // in the list of those to be woken
 	closed     bool
 
+	before, after *Listener // in listeners
+
 	cookieAt    tcp.Time // when the last SYN cookie was sent
 	first, last *Conn    // the accept queue
 	oldest      atomic.Uint32
@@ -243,8 +245,9 @@ func (l *Listener) Close(now tcp.Time) {
 
 // listeners finds the listener for an address and port.
 type listeners struct {
-	list   []*Listener // in the order of Listen
-	byPort map[uint16][]*Listener
+	first, last *Listener // in the order of Listen
+	size        int
+	byPort      map[uint16][]*Listener
 }
 
 func (s *listeners) add(l *Listener) {
@@ -252,19 +255,34 @@ func (s *listeners) add(l *Listener) {
 		s.byPort = make(map[uint16][]*Listener)
 	}
 	port := l.addr.Port()
-	s.list = append(s.list, l)
 	s.byPort[port] = append(s.byPort[port], l)
+	if l.before = s.last; l.before != nil {
+		l.before.after = l
+	} else {
+		s.first = l
+	}
+	s.last = l
+	s.size++
 }
 
 func (s *listeners) remove(l *Listener) {
-	is := func(m *Listener) bool { return m == l }
 	port := l.addr.Port()
-	s.list = slices.DeleteFunc(s.list, is)
-	if rest := slices.DeleteFunc(s.byPort[port], is); len(rest) > 0 {
+	if rest := slices.DeleteFunc(s.byPort[port], func(m *Listener) bool { return m == l }); len(rest) > 0 {
 		s.byPort[port] = rest
 	} else {
 		delete(s.byPort, port)
 	}
+	if l.before != nil {
+		l.before.after = l.after
+	} else {
+		s.first = l.after
+	}
+	if l.after != nil {
+		l.after.before = l.before
+	} else {
+		s.last = l.before
+	}
+	s.size--
 }
 
 // conflict reports whether l cannot be beside the listeners there are: their

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -657,4 +658,35 @@ func TestSynAckRetriesOfListener(t *testing.T) {
 	h.wait(2 * time.Second)
 	h.none()
 	h.wantEvents("syn-ack-exhausted", "SYN-RECEIVED>LISTEN")
+}
+
+// Listeners are told in the order of Listen, whichever of them are closed.
+func TestListenersInOrder(t *testing.T) {
+	h := newHost(t, Config{}, addrA)
+	ports := func() (p []uint16) {
+		h.e.Sockets(h.now, func(i *SocketInfo) { p = append(p, i.Tuple.LocalPort) })
+		return p
+	}
+	var all []*Listener
+	for port := uint16(1); port <= 5; port++ {
+		l, err := h.e.Listen(h.now, netip.AddrPortFrom(netip.Addr{}, port), ListenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, l)
+	}
+	for _, tt := range []struct {
+		close int
+		want  []uint16
+	}{
+		{2, []uint16{1, 2, 4, 5}}, {0, []uint16{2, 4, 5}}, {4, []uint16{2, 4}}, {3, []uint16{2}}, {1, nil},
+	} {
+		all[tt.close].Close(h.now)
+		if got := ports(); !slices.Equal(got, tt.want) || h.e.Stats().Listeners != len(tt.want) {
+			t.Errorf("after closing port %d: %d listeners, on %v, want %v", tt.close+1, h.e.Stats().Listeners, got, tt.want)
+		}
+	}
+	if _, err := h.e.Listen(h.now, netip.AddrPortFrom(netip.Addr{}, 9), ListenOptions{}); err != nil || !slices.Equal(ports(), []uint16{9}) {
+		t.Errorf("Listen after all were closed: %v, listeners on %v", err, ports())
+	}
 }

@@ -23,7 +23,7 @@ type SocketInfo struct {
 // Sockets calls f for every listener, half-open connection, connection and
 // TIME-WAIT record, in an order that does not depend on chance.
 func (e *Engine) Sockets(now tcp.Time, f func(*SocketInfo)) {
-	for _, l := range e.listeners.list {
+	for l := e.listeners.first; l != nil; l = l.after {
 		f(l.info())
 	}
 	var nodes []*node

@@ -38,8 +38,8 @@ func (e *Engine) Stats() Stats {
 	s.TimeWaits = e.timeWaits.size
 	s.HalfOpen = e.halfOpen
 	s.Conns = e.table.size - e.halfOpen
-	s.Listeners = len(e.listeners.list)
-	for _, l := range e.listeners.list {
+	s.Listeners = e.listeners.size
+	for l := e.listeners.first; l != nil; l = l.after {
 		s.AcceptWait += l.backlog.waiting()
 	}
 	return s

@@ -123,7 +123,7 @@ func (e *Engine) dropHalfOpen(now tcp.Time, h *halfOpen, to tcp.State, r tcp.Rul
 // the client the connection may be open already, and its next segment would find
 // nobody who answers.
 func (e *Engine) ResetHalfOpen(now tcp.Time) {
-	for _, l := range e.listeners.list {
+	for l := e.listeners.first; l != nil; l = l.after {
 		for h := l.half.first; h != nil; h = l.half.first {
 			e.dropHalfOpen(now, h, tcp.StateClosed, tcp.RuleAbort)
 			if !e.resets.allow(now) {
