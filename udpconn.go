@@ -180,7 +180,7 @@ type addrPortAddr struct{ netip.AddrPort }
 
 func (addrPortAddr) Network() string { return "udp" }
 
-// destination returns where a datagram for addr goes. No address is the host
+// destination returns where a datagram for addr goes. One without an IP is the host
 // itself, as for package net.
 func (c *UDPConn) destination(addr *net.UDPAddr) (netip.AddrPort, error) {
 	if err := c.checkConnected(); err != nil {
