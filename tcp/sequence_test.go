@@ -353,8 +353,8 @@ func TestNoFlags(t *testing.T) {
 // are, at the edges of what is expected, a window away, or half of the space,
 // where each of two is before the other: the connection stays in order.
 func TestNumbersOfForgedSegments(t *testing.T) {
-	const wnd, half = 65535, 1 << 31
-	offsets := []int{0, 1, -1, wnd - 1, wnd, -wnd, half, half - 1, half - wnd, half + wnd}
+	const wnd, half = 65535, 1 << 31 // and -half is the same, where an int has 32 bits
+	offsets := []int{0, 1, -1, wnd - 1, wnd, -wnd, -half, half - 1, half - wnd, -half + wnd}
 	flags := []wire.Flags{
 		wire.ACK, wire.FIN | wire.ACK, wire.SYN, wire.SYN | wire.ACK, wire.RST, wire.RST | wire.ACK, wire.URG | wire.ACK,
 	}
