@@ -73,7 +73,7 @@ func (c *Conn) info(now tcp.Time) *SocketInfo {
 		State: t.State, Tuple: *c.tcp.ID(),
 		RecvQ: t.Unread, SendQ: t.Unacked + t.NotSent, Orphan: c.orphan,
 	}
-	i.Timer, i.Expires = c.tcp.NextTimer()
+	i.Timer, i.Expires = c.tcp.ShownTimer()
 	if t.InState > 0 {
 		i.Since = now.Add(-t.InState)
 	}

@@ -53,6 +53,30 @@ func (c *Conn) NextTimer() (t Timer, at Time) {
 	return t, at
 }
 
+// shown are the timers as Linux shows one of them for a socket: what waits for an
+// acknowledgement or a window goes before what waits for the peer to speak.
+var shown = [...][]Timer{
+	{TimerRetransmit, TimerReorder, TimerProbe},
+	{TimerPersist},
+	{TimerKeepAlive, TimerFinWait2},
+}
+
+// ShownTimer returns the timer that ss shows, and when it fires: NextTimer where
+// Linux would show none.
+func (c *Conn) ShownTimer() (t Timer, at Time) {
+	for _, group := range &shown {
+		for _, i := range group {
+			if d := *c.timer(i); d != 0 && (at == 0 || d < at) {
+				t, at = i, d
+			}
+		}
+		if at != 0 {
+			return t, at
+		}
+	}
+	return c.NextTimer()
+}
+
 // Advance fires the timers that are due at now. An early call is harmless.
 func (c *Conn) Advance(now Time) {
 	c.wake()

@@ -493,6 +493,29 @@ func TestFinAtTheEdge(t *testing.T) {
 	d.want() // nothing more can come
 }
 
+// What ss shows is the timer that the connection depends on, also where another
+// one fires sooner.
+func TestShownTimer(t *testing.T) {
+	d := newDriver(t).connect()
+	d.c.SetOptions(d.now, Options{KeepAlive: true, KeepIdle: 50 * time.Millisecond})
+	if timer, _ := d.c.ShownTimer(); timer != TimerKeepAlive {
+		t.Errorf("idle: %v, want keep-alive", timer)
+	}
+	d.in(seg{f: wire.ACK, seq: 1, ack: 1, n: 10}) // is to be acknowledged, later
+	d.write(1000)
+	if timer, _ := d.c.ShownTimer(); timer != TimerRetransmit && timer != TimerProbe {
+		t.Errorf("with data under way: %v, want retransmit or tail-probe", timer)
+	}
+	d.in(seg{f: wire.ACK, seq: 11, ack: 1001, win: -1})
+	d.write(1000)
+	if next, _ := d.c.NextTimer(); next != TimerKeepAlive {
+		t.Errorf("%v fires next, want keep-alive", next)
+	}
+	if timer, _ := d.c.ShownTimer(); timer != TimerPersist {
+		t.Errorf("with a closed window: %v, want persist", timer)
+	}
+}
+
 // The peer acknowledges what it had no window for, in part or whole, while we
 // probe: one timer runs, and none once nothing is left to be sent.
 func TestAckWhileProbing(t *testing.T) {
