@@ -21,7 +21,9 @@ type Check struct {
 // expect asserts something. The text says what must hold, got what is.
 func (s *stage) expect(ok bool, got any, en, zh string) {
 	c := Check{Text: Text{en, zh}, OK: ok}
-	if !ok {
+	if !ok && got == nil {
+		c.Got = "no error"
+	} else if !ok {
 		c.Got = fmt.Sprint(got)
 	}
 	s.checks = append(s.checks, c)
@@ -88,11 +90,7 @@ func (s *stage) expectError(p *program, want error, en, zh string) {
 	if p != nil {
 		err = p.failure()
 	}
-	got := "no error"
-	if err != nil {
-		got = err.Error()
-	}
-	s.expect(err == want, got, fmt.Sprintf("%s: %v", en, want), fmt.Sprintf("%s：%v", zh, want))
+	s.expect(err == want, err, fmt.Sprintf("%s: %v", en, want), fmt.Sprintf("%s：%v", zh, want))
 }
 
 // expectState asserts the state of one end at present.

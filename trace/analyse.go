@@ -83,9 +83,9 @@ func (c *conversation) findRepairs() {
 
 // findISNs takes the initial sequence number of each direction from its SYN,
 // or else from the first segment that tells it. A SYN with another number after
-// a connection was open begins a new incarnation, with numbers of its own; the
+// the first begins a new incarnation, with numbers of its own; the
 // other end keeps the old ones until it sends a SYN too. A SYN,ACK that answers
-// another SYN than the one before has a number of its own as well. Numbers of
+// another SYN than the one before, or comes after a RST, has a number of its own as well. Numbers of
 // foreign segments count where nothing else is known.
 func (c *conversation) findISNs() {
 	first := new([2]isn)
@@ -94,8 +94,12 @@ func (c *conversation) findISNs() {
 	var open [2]bool
 	var next [2]*[2]isn           // the incarnation that the end has to join
 	var answered [2]*wire.Segment // the last SYN,ACK
+	var broken [2]bool            // a RST followed it
 	for _, seg := range c.segments {
 		s, from, to := &seg.tcp, seg.from, seg.from.other()
+		if s.Flags.Has(wire.RST) {
+			broken = [2]bool{true, true}
+		}
 		switch {
 		case seg.packet.Foreign && own[from].known:
 			seg.own, seg.peer = own[from], peer[from]
@@ -103,18 +107,20 @@ func (c *conversation) findISNs() {
 		case s.Flags.Has(wire.SYN) && next[from] != nil:
 			own[from], peer[from] = &next[from][from], &next[from][to]
 			next[from] = nil
-		case s.Flags.Has(wire.SYN|wire.ACK) && !open[from] && answered[from] != nil &&
-			answered[from].Seq != s.Seq && answered[from].Ack != s.Ack:
-			own[from] = new(isn)
-			peer[to] = own[from]
-		case s.Flags&(wire.SYN|wire.ACK) == wire.SYN && open[from] && s.Seq != own[from].seq:
+		case s.Flags.Has(wire.SYN|wire.ACK) && answered[from] != nil &&
+			answered[from].Seq != s.Seq && (answered[from].Ack != s.Ack || broken[from]):
+			own[from], open[from] = new(isn), false
+			if s.Ack == own[to].seq.Add(1) {
+				peer[to] = own[from] // it answers this end, not a foreign segment
+			}
+		case s.Flags&(wire.SYN|wire.ACK) == wire.SYN && own[from].known && s.Seq != own[from].seq:
 			next[to] = new([2]isn)
 			own[from], peer[from] = &next[to][from], &next[to][to]
 			open = [2]bool{}
 		}
 		seg.own, seg.peer = own[from], peer[from]
 		if s.Flags.Has(wire.SYN | wire.ACK) {
-			answered[from] = s
+			answered[from], broken[from] = s, false
 		}
 		if s.Flags&(wire.RST|wire.ACK) == wire.RST {
 			seg.own = peer[to] // it takes its number from what it answers
