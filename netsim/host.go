@@ -66,6 +66,11 @@ func (n *Network) checkNew(name string, addrs []netip.Addr) {
 	if n.named(name) != nil || n.middle[name] != nil {
 		panic(fmt.Sprintf("netsim: there is a %q already", name))
 	}
+	for _, a := range addrs {
+		if !a.IsValid() {
+			panic(fmt.Sprintf("netsim: an address of %s is invalid", name))
+		}
+	}
 	for _, h := range n.hosts {
 		for _, a := range h.addrs {
 			for _, b := range addrs {

@@ -56,10 +56,12 @@ func (n *Network) locked(f func()) {
 // keeps its time.
 func (l *Link) Set(options ...Option) {
 	l.locked(func() {
+		cfg := l.cfg
 		for _, o := range options {
-			o(&l.cfg)
+			o(&cfg)
 		}
-		l.link.Set(l.cfg.AtoB, l.cfg.BtoA)
+		l.link.Set(cfg.AtoB, cfg.BtoA)
+		l.cfg = cfg
 	})
 }
 

@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -334,15 +336,33 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// Options out of range are a mistake in the test that uses them.
+// What cannot be is a mistake in the test that says it: it panics there, with a
+// reason, and leaves the network as it was.
 func TestBadOptions(t *testing.T) {
 	inWorld(t, netsim.Config{}, func(t *testing.T, w *world) {
-		defer func() {
-			if recover() == nil {
-				t.Error("a loss of 2 did not panic")
-			}
-		}()
-		w.Link(w.client, w.server, netsim.Loss(2))
+		for _, tt := range []struct {
+			name, reason string
+			f            func()
+		}{
+			{"loss", "probability", func() { w.Link(w.client, w.server, netsim.Loss(2)) }},
+			{"loss of a link in use", "probability", func() { w.link.Set(netsim.Loss(2)) }},
+			{"small MTU", "88 to 65535", func() { w.Link(w.client, w.server, netsim.MTU(20)) }},
+			{"large MTU", "88 to 65535", func() { w.Link(w.client, w.server, netsim.MTU(70000)) }},
+			{"middlebox", "nil middlebox", func() { w.link.Insert(nil) }},
+			{"match", "nil match", func() { w.Drop(nil) }},
+			{"address", "address of new", func() { w.Host("new", netsim.Addresses(netip.Addr{})) }},
+		} {
+			func() {
+				defer func() {
+					if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), tt.reason) {
+						t.Errorf("%s: panic with %v, want %q", tt.name, r, tt.reason)
+					}
+				}()
+				tt.f()
+			}()
+		}
+		w.link.Set(netsim.Delay(time.Millisecond))
+		w.connect(t)
 	})
 }
 

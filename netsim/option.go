@@ -86,8 +86,8 @@ func Corrupt(p float64) Option { return both(func(s *sim.Settings) { s.Corrupt =
 // a path-MTU black hole does; 0: none.
 func MaxPacket(bytes int) Option { return both(func(s *sim.Settings) { s.MaxPacket = bytes }) }
 
-// MTU is the largest IP packet that the hosts send over the link, in bytes;
-// without it 1500. Under 1280 there is no IPv6. It cannot be changed by Link.Set.
+// MTU is the largest IP packet that the hosts send over the link, in bytes, 88 to
+// 65535; without it 1500. Under 1280 there is no IPv6. It cannot be changed by Link.Set.
 func MTU(bytes int) Option { return func(c *sim.LinkConfig) { c.MTU = bytes } }
 
 // Forward makes options hold only for packets from the first host given to

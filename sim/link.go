@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/trivet-net/trivet/engine"
 	"github.com/trivet-net/trivet/tcp"
 	"github.com/trivet-net/trivet/trace"
 	"github.com/trivet-net/trivet/wire"
@@ -13,7 +14,7 @@ import (
 type LinkConfig struct {
 	// AtoB and BtoA are the two directions.
 	AtoB, BtoA Settings
-	// MTU is the largest IP packet that the nodes send, in bytes. Zero: 1500.
+	// MTU is the largest IP packet that the nodes send, in bytes, 88 to 65535. Zero: 1500.
 	// Under 1280 there is no IPv6 over the link (RFC 8200, Section 5).
 	MTU int
 	// MaxSuper lets the hosts form super-segments of so many bytes of payload,
@@ -28,6 +29,7 @@ func Symmetric(s Settings) LinkConfig { return LinkConfig{AtoB: s, BtoA: s} }
 const (
 	defaultMTU = 1500
 	minMTU6    = 1280
+	maxMTU     = 65535
 )
 
 // Link joins two nodes.
@@ -55,6 +57,9 @@ func (f *Fabric) Connect(a, b Node, cfg LinkConfig) *Link {
 	}
 	if cfg.MTU == 0 {
 		cfg.MTU = defaultMTU
+	}
+	if cfg.MTU < engine.MinMTU || cfg.MTU > maxMTU {
+		panic(fmt.Sprintf("sim: the MTU of a link must be %d to %d, not %d", engine.MinMTU, maxMTU, cfg.MTU))
 	}
 	pa := &port{station: sa, index: len(sa.ports), mtu: cfg.MTU, super: cfg.MaxSuper}
 	pb := &port{station: sb, index: len(sb.ports), mtu: cfg.MTU, super: cfg.MaxSuper}

@@ -40,6 +40,9 @@ func (p *Passing) Back(packet []byte) { p.back = append(p.back, packet) }
 
 // Insert puts a middlebox on the link, behind those that are there. It stays.
 func (l *Link) Insert(m Middlebox) {
+	if m == nil {
+		panic("sim: a nil middlebox")
+	}
 	l.ab.boxes, l.ba.boxes = append(l.ab.boxes, m), append(l.ba.boxes, m)
 	l.fabric.boxes++
 }

@@ -29,6 +29,11 @@ type heldPacket struct {
 }
 
 func (f *Fabric) rule(v Verdict, hold bool, matches []Match) *Rule {
+	for _, m := range matches {
+		if m == nil {
+			panic("sim: a nil match")
+		}
+	}
 	r := &Rule{fabric: f, matches: slices.Clone(matches), verdict: v, hold: hold}
 	f.rules = append(f.rules, r)
 	return r
