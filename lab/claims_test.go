@@ -202,3 +202,19 @@ func TestForeignUnseen(t *testing.T) {
 		}
 	}
 }
+
+// An intervention that finds nothing to do it to is told of.
+func TestIdleInterventions(t *testing.T) {
+	for do, idle := range map[string]bool{
+		"at 25ms close server": true, "at 40ms close server": false, "at 0ms inject rst from server": true,
+		"at #3 inject rst from server": false, "at #99 drop": true,
+	} {
+		run, err := Play(Recipe{Scenario: "close-four-way", Seed: 1, Do: []string{do}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(run.Idle()) == 1; got != idle {
+			t.Errorf("%s is idle: %v, want %v", do, got, idle)
+		}
+	}
+}

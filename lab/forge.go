@@ -50,11 +50,12 @@ func decode(data []byte) (wire.FourTuple, *wire.Segment, bool) {
 }
 
 // forge sends a segment that claims to be from a host, with the numbers that
-// its next one would have: what an attacker on the path can do.
-func (s *stage) forge(i *Intervention) {
+// its next one would have: what an attacker on the path can do. It reports
+// whether the host had spoken, for else there is nothing to imitate.
+func (s *stage) forge(i *Intervention) bool {
 	h := s.ears.last[i.host]
 	if h == nil {
-		return // the host has not spoken yet: there is nothing to imitate
+		return false
 	}
 	seg := wire.Segment{Seq: h.next, Ack: h.ack, Window: 65535, Count: 1}
 	switch i.forge {
@@ -66,6 +67,7 @@ func (s *stage) forge(i *Intervention) {
 		seg.Flags = wire.ACK
 	}
 	s.inject(i.host, h.tuple, &seg)
+	return true
 }
 
 // inject sends a segment into the link as if the host had sent it.

@@ -147,7 +147,8 @@ func (s *stage) verdict(p *trace.Packet) sim.Verdict {
 }
 
 // intervene does what is not done to a packet. It is called by the network's
-// loop, between two things that happen.
+// loop, between two things that happen. What finds nothing to do it to is not
+// done, and waits for its moment to come again.
 func (s *stage) intervene(i *Intervention) {
 	switch i.action {
 	case "unplug":
@@ -157,15 +158,17 @@ func (s *stage) intervene(i *Intervention) {
 	case "crash":
 		s.host(i.host).Reboot()
 	case "close":
+		i.done = false
 		for _, p := range s.programs {
-			if p.host == i.host {
+			if p.host == i.host && p.conn != nil && !p.closed {
 				p.close()
+				i.done = true
 			}
 		}
 	case "stop-reading":
 		s.deaf[i.host] = true
 	case "inject":
-		s.forge(i)
+		i.done = s.forge(i)
 	}
 }
 

@@ -69,7 +69,8 @@ func (r *Run) Passed() bool {
 	return true
 }
 
-// Idle are the interventions of the recipe whose moment never came.
+// Idle are the interventions of the recipe whose moment never came, or that
+// found nothing to do it to.
 func (r *Run) Idle() []string {
 	var list []string
 	for k := range r.order.do {

@@ -197,7 +197,7 @@ func (f *runFlags) run(ctx context.Context, args []string, in io.Reader, out, er
 		return err
 	}
 	for _, do := range run.Idle() {
-		fmt.Fprintf(errs, "trivet: the moment of --do '%s' never came\n", do)
+		fmt.Fprintf(errs, "trivet: --do '%s' did nothing: its moment never came, or there was nothing to do it to\n", do)
 	}
 	if !run.Passed() {
 		return errExpectations
