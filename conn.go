@@ -284,3 +284,8 @@ func (c *Conn) LocalAddr() net.Addr { return tcpAddr(c.e.Tuple().Local()) }
 // RemoteAddr returns the peer's endpoint, a *net.TCPAddr; it is valid after
 // Close too.
 func (c *Conn) RemoteAddr() net.Addr { return tcpAddr(c.e.Tuple().Remote()) }
+
+// String returns the network and both endpoints, as errors have them.
+func (c *Conn) String() string {
+	return c.network.String() + " " + c.LocalAddr().String() + "->" + c.RemoteAddr().String()
+}

@@ -184,6 +184,9 @@ func (l *Listener) Addr() net.Addr {
 	return tcpAddr(addr)
 }
 
+// String returns the network and the address, as errors have them.
+func (l *Listener) String() string { return l.network.String() + " " + l.Addr().String() }
+
 // SetDeadline sets the time after which Accept fails with
 // os.ErrDeadlineExceeded. The zero time means never.
 func (l *Listener) SetDeadline(t time.Time) error {

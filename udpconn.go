@@ -281,6 +281,15 @@ func (c *UDPConn) LocalAddr() net.Addr {
 	return net.UDPAddrFromAddrPort(c.local)
 }
 
+// String returns the network and the endpoints, as errors have them.
+func (c *UDPConn) String() string {
+	s := c.network.String() + " " + c.LocalAddr().String()
+	if a := c.RemoteAddr(); a != nil {
+		s += "->" + a.String()
+	}
+	return s
+}
+
 // RemoteAddr returns the peer's endpoint, a *net.UDPAddr, or nil if the socket is
 // not connected.
 func (c *UDPConn) RemoteAddr() net.Addr {

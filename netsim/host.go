@@ -184,7 +184,8 @@ func (n *Network) Crash(s *trivet.Stack) {
 
 // Boot starts a host anew that Crash ended, and returns the stack that takes
 // its place, with the same name, addresses and links. A host that is up, or
-// not known, panics.
+// not known, panics; one whose stack the test has closed itself comes back with
+// Reboot.
 func (n *Network) Boot(name string) *trivet.Stack {
 	n.mu.Lock()
 	defer n.mu.Unlock()
