@@ -18,6 +18,7 @@ type details struct {
 	last      map[string]*table
 	queues    []queueSample
 	lastQueue map[string]queueSample // by host
+	states    map[ending]tcp.State   // as the last event of each end has it
 }
 
 // ending is one end of a connection.
@@ -58,6 +59,14 @@ const (
 	maxSnapshots = 50_000
 	maxTables    = 5_000
 )
+
+// state remembers the state that an end went to.
+func (d *details) state(host string, e *tcp.Event) {
+	if d.states == nil {
+		d.states = map[ending]tcp.State{}
+	}
+	d.states[ending{host, e.Tuple}] = e.To
+}
 
 // note remembers that something happened to a connection.
 func (d *details) note(host string, t wire.FourTuple) {
@@ -112,6 +121,9 @@ func (s *stage) snapshot(e ending) snapshot {
 	info, ok := eng.InfoOf(s.net.Now(), e.tuple)
 	if !ok {
 		info.State = eng.StateOf(e.tuple)
+		if last, known := s.details.states[e]; known && last == tcp.StateClosed && info.State == tcp.StateListen {
+			info.State = last // the listener is there, the connection is gone
+		}
 	}
 	return snapshot{ending: e, time: s.net.Now(), entries: len(s.log.Entries), info: info, record: !ok}
 }
@@ -131,7 +143,7 @@ func (s *stage) lookAtSockets(name string) {
 		q.linkOut = ba
 	}
 	d.addQueue(q)
-	if len(d.tables) >= maxTables {
+	if len(d.tables) >= 2*maxTables {
 		return // the queues tell enough
 	}
 	t := table{time: s.net.Now(), host: name, entries: len(s.log.Entries)}
@@ -145,7 +157,11 @@ func (s *stage) lookAtSockets(name string) {
 	if d.last == nil {
 		d.last = map[string]*table{}
 	}
-	if last := d.last[name]; last != nil && last.more == t.more && slices.Equal(last.rows, t.rows) {
+	same := func(a, b engine.SocketInfo) bool { return a == b }
+	if len(d.tables) >= maxTables { // from now on what comes, goes, and changes its state
+		same = func(a, b engine.SocketInfo) bool { return a.Tuple == b.Tuple && a.State == b.State }
+	}
+	if last := d.last[name]; last != nil && last.more == t.more && slices.EqualFunc(last.rows, t.rows, same) {
 		return
 	}
 	d.tables = append(d.tables, t)

@@ -173,3 +173,30 @@ func TestExpectationsAtBounds(t *testing.T) {
 		}
 	}
 }
+
+// However long a run is, the last tables have what is there at its end; and a
+// connection that is gone is CLOSED, though somebody listens at its port.
+func TestModelAtTheEnd(t *testing.T) {
+	run, err := Play(Recipe{Scenario: "slow-start-and-congestion-avoidance", Seed: 1, Params: map[string]string{"size": "20M"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(run.details.tables) < maxTables {
+		t.Fatalf("%d tables: the run is too short", len(run.details.tables))
+	}
+	for name, want := range map[string]int{"client": 0, "server": 1} { // the listener
+		if rows := run.details.last[name].rows; len(rows) != want {
+			t.Errorf("%s has %d sockets at the end, want %d: %+v", name, len(rows), want, rows)
+		}
+	}
+	m := modelOf(t, "rst-in-window-and-out", Window{})
+	last := ""
+	for i := range m.Snapshots {
+		if s := &m.Snapshots[i]; s.Host == "server" && s.Set["state"] != nil {
+			last = s.Set["state"].(string)
+		}
+	}
+	if last != "CLOSED" {
+		t.Errorf("the server's end is in %s after the RST, want CLOSED", last)
+	}
+}

@@ -118,6 +118,7 @@ func (s *stage) onEvent(host string, e *tcp.Event) {
 	switch e.Kind {
 	case tcp.EventState:
 		s.paths[host] = append(s.paths[host], e.To)
+		s.details.state(host, e)
 	case tcp.EventRule:
 		if s.rules[host] == nil {
 			s.rules[host] = map[tcp.Rule]int{}
