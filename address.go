@@ -118,6 +118,9 @@ func resolve(ctx context.Context, look lookup, n network, address string) ([]net
 
 // lookup looks a name up by Config.Resolve.
 func (s *Stack) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	if s.ended() {
+		return nil, net.ErrClosed
+	}
 	if s.cfg.Resolve == nil {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}

@@ -191,7 +191,12 @@ func (d *Dialer) endpoints(ctx context.Context, n network, address string) (*end
 // lookup returns what looks names up: Resolver, or what the Stack has.
 func (d *Dialer) lookup() lookup {
 	if r := d.Resolver; r != nil {
-		return func(ctx context.Context, host string) ([]netip.Addr, error) { return r.LookupNetIP(ctx, "ip", host) }
+		return func(ctx context.Context, host string) ([]netip.Addr, error) {
+			if d.Stack.ended() {
+				return nil, net.ErrClosed
+			}
+			return r.LookupNetIP(ctx, "ip", host)
+		}
 	}
 	return d.Stack.lookup
 }

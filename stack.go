@@ -269,6 +269,13 @@ func (s *Stack) Close(ctx context.Context) error {
 	return errors.Join(err, s.closeLinks())
 }
 
+// ended reports whether Close was called.
+func (s *Stack) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // ForgetPaths forgets what was learnt of the ways to other hosts: their MTUs and,
 // for Fast Open, cookies and failures. Call it when the host has moved to another
 // network.

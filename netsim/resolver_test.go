@@ -3,6 +3,7 @@ package netsim_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -106,4 +107,19 @@ func TestNameOfBothFamilies(t *testing.T) {
 			}, netsim.Delay(200*time.Millisecond))
 		})
 	}
+}
+
+// A dial by name from a closed host says that it is closed, not that there is no
+// such name: by that a program which dials again and again knows when to end.
+func TestDialByNameAfterClose(t *testing.T) {
+	inWorld(t, netsim.Config{}, func(t *testing.T, w *world) {
+		w.listen(t, ":80")
+		w.Close()
+		resolver := &net.Resolver{PreferGo: true, Dial: w.client.DialContext}
+		for _, d := range []trivet.Dialer{{Stack: w.client}, {Stack: w.client, Resolver: resolver}} {
+			if c, err := d.Dial("tcp", "server:80"); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("Dial = %v, %v, want %v", c, err, net.ErrClosed)
+			}
+		}
+	})
 }
