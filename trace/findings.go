@@ -163,53 +163,58 @@ func (f *finder) missing() {
 	if !f.captured {
 		return
 	}
-	for s := range f.ends {
-		lacking := 0
-		for _, base := range f.bases(side(s)) {
-			lacking += f.lacking(base)
+	// One look at each: a capture may have as many connections as segments.
+	tallies := map[*isn]*tally{}
+	of := func(base *isn) *tally {
+		t := tallies[base]
+		if t == nil {
+			t = &tally{acked: 1}
+			tallies[base] = t
 		}
-		if lacking > 0 {
-			f.add(msgFindMissing, lacking, f.ends[s].host, f.ends[1-s].host)
-		}
+		return t
 	}
-}
-
-// bases are what the numbers of one end count from: one for each connection of
-// the same ports.
-func (f *finder) bases(of side) []*isn {
-	var list []*isn
-	for _, seg := range f.segments {
-		base := seg.own
-		if seg.from != of {
-			base = seg.peer
-		}
-		if !slices.Contains(list, base) {
-			list = append(list, base)
-		}
-	}
-	return list
-}
-
-// lacking counts the bytes from a base on that were acknowledged, but not seen.
-func (f *finder) lacking(base *isn) int {
-	acked := base.seq.Add(1)
-	var seen [][2]int
 	for _, seg := range f.segments {
 		s := &seg.tcp
-		switch {
-		case seg.own == base && s.Len() > 0 && !s.Flags.Has(wire.RST):
-			seen = append(seen, [2]int{s.Seq.Diff(base.seq), s.End().Diff(base.seq)})
-		case seg.peer == base && s.Flags&(wire.ACK|wire.RST) == wire.ACK && acked.Less(s.Ack):
-			acked = s.Ack
+		if s.Flags.Has(wire.RST) {
+			continue
+		}
+		if s.Len() > 0 {
+			t := of(seg.own)
+			t.side, t.seen = seg.from, append(t.seen, [2]int{s.Seq.Diff(seg.own.seq), s.End().Diff(seg.own.seq)})
+		}
+		if s.Flags.Has(wire.ACK) {
+			t := of(seg.peer)
+			t.side, t.acked = seg.from.other(), max(t.acked, s.Ack.Diff(seg.peer.seq))
 		}
 	}
-	slices.SortFunc(seen, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	var lacking [2]int
+	for _, t := range tallies {
+		lacking[t.side] += t.lacking()
+	}
+	for s, n := range lacking {
+		if n > 0 {
+			f.add(msgFindMissing, n, f.ends[s].host, f.ends[1-s].host)
+		}
+	}
+}
+
+// tally is what was seen of one end of a connection, counted from its initial
+// sequence number, and how far it was acknowledged.
+type tally struct {
+	side  side
+	seen  [][2]int
+	acked int
+}
+
+// lacking counts the bytes that were acknowledged, but not seen.
+func (t *tally) lacking() int {
+	slices.SortFunc(t.seen, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
 	lacking, next := 0, 1
-	for _, x := range seen {
-		lacking += max(min(x[0], acked.Diff(base.seq))-next, 0)
+	for _, x := range t.seen {
+		lacking += max(min(x[0], t.acked)-next, 0)
 		next = max(next, x[1])
 	}
-	return lacking + max(acked.Diff(base.seq)-next, 0)
+	return lacking + max(t.acked-next, 0)
 }
 
 // numbers lists the packets of the conversation, duplicates included, for

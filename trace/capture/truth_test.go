@@ -121,3 +121,23 @@ func TestCapturedTwice(t *testing.T) {
 		t.Errorf("notes %q, want %q", got, want)
 	}
 }
+
+// A capture with as many connections of the same ports as segments takes no
+// longer for that.
+func TestManyConnectionsOfTheSamePorts(t *testing.T) {
+	syn := packets(t, "handshake")[0]
+	var file bytes.Buffer
+	file.Write(section())
+	for i := range 50_000 {
+		p := bytes.Clone(syn)
+		p[24], p[25], p[26] = byte(i>>8), byte(i), 7 // the sequence number
+		at := uint32(i)
+		file.Write(block(6, append(words(0, 0, at*100, uint32(len(p)), uint32(len(p))), p...), 0))
+	}
+	begin := time.Now()
+	_, a := read(t, file.Bytes())
+	findings(a)
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
