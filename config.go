@@ -35,7 +35,7 @@ type Config struct {
 
 	// LinkDown, if not nil, is called when reading from a link fails for
 	// another reason than its Close. The link stays attached, silent, until
-	// RemoveLink. LinkDown must not wait for RemoveLink or Close.
+	// RemoveLink; Stack.Stats tells, too. LinkDown must not wait for RemoveLink or Close.
 	LinkDown func(l link.Link, err error)
 
 	// TCP is shared by all connections: time-outs, retries, options offered,

@@ -71,6 +71,7 @@ type LinkStats struct {
 	Link                 link.Link
 	RxPackets, TxPackets uint64
 	TxDropped            uint64 // not taken by the link
+	Down                 error  // with which Read ended; nil while it goes on
 }
 
 // Stats returns the counts.
@@ -89,13 +90,21 @@ func (s *Stack) Stats() Stats {
 	defer s.mu.Unlock()
 	for _, a := range s.links {
 		if a != nil {
-			sum.Links = append(sum.Links, LinkStats{
-				Link: a.link, RxPackets: a.rxPackets.Load(),
-				TxPackets: a.txPackets.Load(), TxDropped: a.txDropped.Load(),
-			})
+			sum.Links = append(sum.Links, a.stats())
 		}
 	}
 	return sum
+}
+
+func (a *attachment) stats() LinkStats {
+	st := LinkStats{
+		Link: a.link, RxPackets: a.rxPackets.Load(),
+		TxPackets: a.txPackets.Load(), TxDropped: a.txDropped.Load(),
+	}
+	if err := a.down.Load(); err != nil {
+		st.Down = *err
+	}
+	return st
 }
 
 func (s *Stats) add(t *engine.Stats) {

@@ -23,8 +23,9 @@ type attachment struct {
 	loopback bool
 	prefixes []netip.Prefix
 	offloads link.Offloads
-	closing  atomic.Bool   // no more is to be read
-	done     chan struct{} // closed when receive has ended
+	closing  atomic.Bool           // no more is to be read
+	down     atomic.Pointer[error] // why reading has ended
+	done     chan struct{}         // closed when receive has ended
 
 	rxPackets, txPackets, txDropped atomic.Uint64
 }
@@ -58,6 +59,8 @@ func (s *Stack) receive(a *attachment) {
 		if err == nil {
 			continue
 		}
+		why := err // err itself would be allocated each time
+		a.down.Store(&why)
 		if s.cfg.LinkDown != nil && !errors.Is(err, net.ErrClosed) {
 			s.cfg.LinkDown(a.link, err)
 		}

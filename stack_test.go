@@ -156,6 +156,11 @@ func TestLinkDown(t *testing.T) {
 	if err := <-down; !errors.Is(err, broken) {
 		t.Errorf("LinkDown(%v), want %v", err, broken)
 	}
+	for _, l := range s.Stats().Links {
+		if _, ours := l.Link.(failingLink); ours != errors.Is(l.Down, broken) || !ours && l.Down != nil {
+			t.Errorf("Stats of %T: down with %v", l.Link, l.Down)
+		}
+	}
 	closeHost(t, s)
 	if len(down) > 0 {
 		t.Errorf("LinkDown(%v) after Close", <-down)
