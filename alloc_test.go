@@ -43,6 +43,33 @@ func TestDeadlineAllocs(t *testing.T) {
 	}
 }
 
+// A Dialer is not moved to the heap for the sake of dials that need it there: a dial
+// to an address in figures, with both ends of the connection and their closing,
+// takes as many allocations as it took before there was a second family to try.
+func TestDialAllocs(t *testing.T) {
+	client, server := newPair(t, pairConfig{})
+	l, err := server.Listen("tcp", ":7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	allocs := testing.AllocsPerRun(500, func() {
+		c, err := client.Dial("tcp", serverIP4+":7")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		s.Close()
+	})
+	if allocs > 6 {
+		t.Errorf("%v allocations for a connection, want at most 6", allocs)
+	}
+}
+
 // Writing and reading datagrams of a connected socket allocates nothing.
 func TestUDPConnAllocs(t *testing.T) {
 	round, done := udpRound(t, 1000)

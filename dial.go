@@ -190,15 +190,16 @@ func (d *Dialer) endpoints(ctx context.Context, n network, address string) (*end
 
 // lookup returns what looks names up: Resolver, or what the Stack has.
 func (d *Dialer) lookup() lookup {
+	s := d.Stack
 	if r := d.Resolver; r != nil {
 		return func(ctx context.Context, host string) ([]netip.Addr, error) {
-			if d.Stack.ended() {
+			if s.ended() {
 				return nil, net.ErrClosed
 			}
 			return r.LookupNetIP(ctx, "ip", host)
 		}
 	}
-	return d.Stack.lookup
+	return s.lookup
 }
 
 // localEnd returns LocalAddr, which must be of the network's type; nil if there is

@@ -48,13 +48,14 @@ func (d *Dialer) dialFamilies(ctx context.Context, n network, local *end, list [
 // race returns the connection of the family that is faster, or the error of the
 // first one. Both dials have ended when it returns.
 func (d *Dialer) race(ctx context.Context, n network, local *end, first, others []netip.AddrPort) (*Conn, error) {
+	own := *d // for the goroutines: the caller's need not be on the heap
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results, running := make(chan dialled), 0
 	start := func(list []netip.AddrPort, isFirst bool) {
 		running++
 		go func() { // race cancels it and waits for it
-			c, err := d.dialList(ctx, n, local, list)
+			c, err := own.dialList(ctx, n, local, list)
 			results <- dialled{c, err, isFirst}
 		}()
 	}
