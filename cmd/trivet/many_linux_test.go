@@ -141,8 +141,14 @@ func TestCapture(t *testing.T) {
 					"-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
 					"-o", "udp.check_checksum:TRUE", "-Y", filter)
 			}
-			bad := read("tcp.checksum.status == Bad || ip.checksum.status == Bad || icmp.checksum.status == Bad || " +
-				"icmpv6.checksum.status == Bad || _ws.malformed")
+			// Where the sum is 0 Linux writes its other form, 0xFFFF, which receivers
+			// take and tshark does not like: one packet of 65,536.
+			kernels := "(tcp.checksum == 0xffff && ip.src == " + s.kernel() + ")"
+			if v6 {
+				kernels = "(tcp.checksum == 0xffff && ipv6.src == " + s.kernel() + ")"
+			}
+			bad := read("(tcp.checksum.status == Bad && !" + kernels + ") || ip.checksum.status == Bad || " +
+				"icmp.checksum.status == Bad || icmpv6.checksum.status == Bad || _ws.malformed")
 			if bad != "" {
 				t.Errorf("tshark finds bad packets:\n%.2000s", bad)
 			}
